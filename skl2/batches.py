@@ -1,0 +1,156 @@
+"""The training set of a stack, and the batches it is read in.
+
+A batch is given by *rows*: a slice, an index array (b,) shared by all members, or
+(K, b), one row of indices a member. X is never copied as a whole.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+
+# Elements of one layer's activations in a chunk of a full pass: small enough for the
+# L2 cache, large enough that the interpreter's overhead per chunk does not count.
+CHUNK_ELEMENTS = 1 << 18
+
+
+class TrainingSet:
+    """X, targets and weights, read batch by batch in feature-major form.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    y : ndarray of shape (n_outputs, n_rows)
+        Targets, of X's dtype.
+    sample_weight : ndarray of shape (n_rows,) or None
+
+    Attributes
+    ----------
+    total_weight : float
+        m: the number of rows, or the sum of their weights.
+    """
+
+    def __init__(self, X, y, sample_weight=None):
+        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.n_rows = X.shape[0]
+        if sample_weight is None:
+            self.total_weight = float(self.n_rows)
+        else:
+            self.total_weight = float(sample_weight.sum(dtype=np.float64))
+        self._buffers = {}
+
+    def subset_weight(self, rows):
+        """m of the rows an index array names."""
+        if self.sample_weight is None:
+            return float(len(rows))
+        return float(self.sample_weight[rows].sum(dtype=np.float64))
+
+    def batch(self, rows):
+        """Inputs (see ``Dense.forward``), targets and weights of some rows.
+
+        What it returns may be overwritten by the next call.
+        """
+        if isinstance(rows, slice):
+            x = self.X[rows] if issparse(self.X) else self.X[rows].T
+            weight = self.sample_weight
+            return x, self.y[:, rows], None if weight is None else weight[rows]
+        y = self._take(self.y, rows, axis=1, name="y")
+        weight = None
+        if self.sample_weight is not None:
+            weight = self._take(self.sample_weight, rows, axis=0, name="weight")
+        return self._inputs(rows), y, weight
+
+    def _inputs(self, rows):
+        X = self.X
+        if issparse(X):
+            return X[rows] if rows.ndim == 1 else [X[r] for r in rows]
+        if X.flags.c_contiguous:
+            return self._take(X, rows, axis=0, name="X").swapaxes(-1, -2)
+        if X.flags.f_contiguous:
+            return self._take(X.T, rows, axis=1, name="X")
+        return np.ascontiguousarray(X[rows]).swapaxes(-1, -2)
+
+    def _take(self, array, rows, axis, name):
+        """Gather rows along `axis` into a buffer kept for this shape."""
+        # 'clip' is the mode of np.take that writes to `out` without a detour.
+        if axis == 0:
+            out = self._buffer(name, rows.shape + array.shape[1:], array.dtype)
+            return np.take(array, rows, axis=0, out=out, mode="clip")
+        shape = (*rows.shape[:-1], len(array), rows.shape[-1])
+        out = self._buffer(name, shape, array.dtype)
+        if rows.ndim == 1:
+            return np.take(array, rows, axis=1, out=out, mode="clip")
+        for k, r in enumerate(rows):
+            np.take(array, r, axis=1, out=out[k], mode="clip")
+        return out
+
+    def _buffer(self, name, shape, dtype):
+        found = self._buffers.get((name, shape))
+        if found is None:
+            if len(self._buffers) > 12:
+                self._buffers.clear()
+            found = self._buffers[name, shape] = np.empty(shape, dtype)
+        return found
+
+
+def balanced_slices(n_rows, batch_size):
+    """ceil(n_rows / batch_size) consecutive slices whose sizes differ by one at most.
+
+    The larger ones come first. There is no small remainder batch: one row in a batch of
+    its own would weigh as much as 200 in another.
+    """
+    n_batches = -(-n_rows // batch_size)
+    size, larger = divmod(n_rows, n_batches)
+    ends = [size * (i + 1) + min(i + 1, larger) for i in range(n_batches)]
+    return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+
+
+def row_chunks(n_rows, widest):
+    """Slices that cut a pass over all rows into pieces of bounded memory."""
+    return balanced_slices(n_rows, max(256, CHUNK_ELEMENTS // widest))
+
+
+class BatchOrder:
+    """The order in which the members of a stack see the rows, epoch by epoch.
+
+    Parameters
+    ----------
+    streams : list of RandomState
+        One a member; members that share the object share the order (and the batches
+        are then gathered once for all).
+    rows : list of ndarray or None, one a member
+        The rows to train on; None for all of them.
+    n_rows, batch_size : int
+    shuffle : bool
+    """
+
+    def __init__(self, streams, rows, n_rows, batch_size, shuffle):
+        self.streams, self.shuffle, self.n_rows = streams, shuffle, n_rows
+        self.slices = balanced_slices(n_rows, batch_size)
+        self._given = rows
+        self._order = {
+            id(stream): np.arange(n_rows) if r is None else r
+            for stream, r in zip(streams, rows, strict=True)
+        }
+
+    def select(self, keep):
+        self.streams = [self.streams[k] for k in keep]
+        self._given = [self._given[k] for k in keep]
+
+    def epoch(self):
+        """The rows of every batch of the next epoch, as ``TrainingSet.batch`` takes."""
+        distinct = {id(stream): stream for stream in self.streams}
+        if self.shuffle:
+            for key, stream in distinct.items():
+                order = self._order[key]
+                # The very draws of sklearn.utils.shuffle, so that the batches agree.
+                permutation = np.arange(len(order))
+                stream.shuffle(permutation)
+                self._order[key] = order[permutation]
+        whole = len(self.slices) == 1 or not self.shuffle
+        if whole and all(r is None for r in self._given):
+            # The order inside a full batch changes nothing but rounding: no gather.
+            return self.slices
+        if len(distinct) == 1:
+            order = self._order[next(iter(distinct))]
+        else:
+            order = np.stack([self._order[id(stream)] for stream in self.streams])
+        return [order[..., s] for s in self.slices]

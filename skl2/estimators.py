@@ -1,0 +1,1197 @@
+"""MLPClassifier and MLPRegressor: validate, encode, delegate to the engine."""
+
+import warnings
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from copy import deepcopy
+
+import numpy as np
+from scipy import sparse
+from scipy.special import log_expit, log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skl2 import parameters
+from skl2.batches import TrainingSet, row_chunks
+from skl2.losses import REGRESSION_LOSSES, BinaryLogLoss, Huber, MultinomialLogLoss
+from skl2.network import Network
+from skl2.stack import STOCHASTIC_SOLVERS, Member, Shape, train_stack
+
+
+def _stochastic(estimator):
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class BaseMLP(BaseEstimator, ABC):
+    """What the classifier and the regressor have in common.
+
+    A fit runs in four steps, each a method: check the parameters and the data
+    (``_training_set``), describe the network (``_describe``), train a stack of one
+    (``train_stack``), keep what was learned (``_store``). A fit that fails leaves the
+    estimator as it was.
+    """
+
+    @abstractmethod
+    def __init__(
+        self,
+        loss,
+        hidden_layer_sizes,
+        activation,
+        solver,
+        alpha,
+        batch_size,
+        learning_rate,
+        learning_rate_init,
+        power_t,
+        max_iter,
+        shuffle,
+        random_state,
+        tol,
+        verbose,
+        warm_start,
+        momentum,
+        nesterovs_momentum,
+        early_stopping,
+        validation_fraction,
+        beta_1,
+        beta_2,
+        epsilon,
+        n_iter_no_change,
+        max_fun,
+        penalty,
+        l1_ratio,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    # ------------------------------------------------------------------ training
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model to data matrix X and target(s) y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data; float32 and float64 are used as they are, without a copy.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, an indicator matrix (multilabel), or real numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows. A weight of 2 counts a row twice, one of 0 leaves
+            it out; m in J is their sum.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data can't be used, or if training diverges. The
+            estimator is then as it was before.
+        """
+        return self._fit(X, y, sample_weight, incremental=False)
+
+    def _fit(self, X, y, sample_weight, incremental):
+        with self._unchanged_on_error():
+            self._check_parameters(incremental)
+            going_on = hasattr(self, "coefs_") and (incremental or self.warm_start)
+            data = self._training_set(X, y, sample_weight, reset=not going_on)
+            shape, member = self._describe(data, incremental, going_on)
+            self._warn_if_decay_overshoots(shape, member, data.total_weight)
+            (result,) = train_stack(
+                shape, self._loss(), [member], data, *self._validation(data)
+            )
+            self._check_finite(result, data)
+            self._store(shape, member, result, going_on, incremental)
+        return self
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _check_parameters(self, incremental):
+        parameters.check_parameters(self, self._parameters)
+        parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.early_stopping and self.solver == "lbfgs":
+            raise ValueError(
+                "early_stopping=True needs a stochastic solver ('sgd', 'adam' or "
+                "'adamw'), got solver='lbfgs'. L-BFGS minimises J to the end: search "
+                "alpha instead, or change the solver."
+            )
+
+    def _training_set(self, X, y, sample_weight, reset):
+        """Validated and encoded data, as the engine reads them."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=self._y_numeric,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if sparse.issparse(X):
+            X = X.tocsr()
+        if sparse.issparse(y):
+            y = y.toarray()
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if sample_weight is not None:
+            sample_weight = _check_weights(sample_weight, X)
+        return TrainingSet(X, self._encode(y, X.dtype, reset), sample_weight)
+
+    def _describe(self, data, incremental=False, going_on=False):
+        """The engine's description of this fit."""
+        n_rows, n_features = data.X.shape
+        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
+        layer_sizes = (n_features, *hidden, len(data.y))
+        alpha = parameters.check_alpha(self.alpha, len(layer_sizes) - 1)
+        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        if batch_size > n_rows and self.batch_size != "auto":
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going "
+                "to be clipped",
+                stacklevel=4,
+            )
+        shape = Shape(
+            layer_sizes=layer_sizes,
+            activation=self.activation,
+            solver=self.solver,
+            batch_size=min(batch_size, n_rows),
+            dtype=data.X.dtype.name,
+            learning_rate=self.learning_rate if self.solver == "sgd" else "constant",
+            power_t=float(self.power_t),
+            max_iter=1 if incremental else int(self.max_iter),
+            shuffle=bool(self.shuffle),
+            tol=float(self.tol),
+            verbose=bool(self.verbose),
+            nesterovs_momentum=bool(self.nesterovs_momentum),
+            early_stopping=bool(self.early_stopping),
+            validation_fraction=float(self.validation_fraction),
+            n_iter_no_change=float(self.n_iter_no_change),
+            max_fun=int(self.max_fun),
+        )
+        member = Member(
+            penalty=self.penalty,
+            alpha=alpha,
+            l1_ratio=float(self.l1_ratio),
+            learning_rate_init=float(self.learning_rate_init),
+            momentum=float(self.momentum),
+            beta_1=float(self.beta_1),
+            beta_2=float(self.beta_2),
+            epsilon=float(self.epsilon),
+            random_state=check_random_state(self.random_state),
+        )
+        if going_on:
+            member.theta = self._fitted_theta(shape)
+            member.rows_seen = self.t_
+            progress = getattr(self, "_progress", None)
+            if progress is not None:
+                # A copy: should this call fail, the next one finds it as it was.
+                member.progress = deepcopy(progress)
+                member.random_state = member.progress.stream
+        return shape, member
+
+    def _fitted_theta(self, shape):
+        """The fitted weights as one row of theta; where a warm start begins."""
+        fitted = tuple([c.shape[0] for c in self.coefs_] + [self.n_outputs_])
+        if fitted != shape.layer_sizes:
+            raise ValueError(
+                "A warm start needs the layers of the previous fit, "
+                f"{fitted}, got {shape.layer_sizes}: restore hidden_layer_sizes, or "
+                "set warm_start=False to start anew."
+            )
+        coefs = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
+        return Network(shape.layer_sizes, shape.activation, shape.dtype).pack(
+            coefs, self.intercepts_
+        )
+
+    def _warn_if_decay_overshoots(self, shape, member, m):
+        rho = {"l2": 0.0, "elasticnet": member.l1_ratio}.get(member.penalty, 1.0)
+        decay = member.learning_rate_init * member.alpha.max() * (1.0 - rho) / m
+        if shape.solver in STOCHASTIC_SOLVERS and decay > 1.0:
+            warnings.warn(
+                f"alpha={self.alpha!r} is too large for learning_rate_init="
+                f"{self.learning_rate_init!r}: one step of weight decay would multiply "
+                f"the weights by 1 - learning_rate_init * alpha / n_samples = "
+                f"{1.0 - decay:.3g} < 0. The step is bounded; lower alpha or "
+                "learning_rate_init, or use solver='lbfgs'.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _check_finite(self, result, data):
+        """Warn or raise where training diverged."""
+        if result.diverged_at is None and np.isfinite(result.theta).all():
+            return
+        unit = "iteration" if self.solver == "lbfgs" else "epoch"
+        reason = (
+            f"The loss is not finite any more at {unit} "
+            f"{result.diverged_at or result.n_iter}. Likely causes: X is not scaled "
+            f"(its largest column scale, max |x|, is {_largest_scale(data.X):.3g}: "
+            "standardise it, e.g. with StandardScaler); learning_rate_init="
+            f"{self.learning_rate_init!r} is too large."
+        )
+        if result.validation_scores and np.isfinite(result.best_validation_score):
+            warnings.warn(
+                f"Training diverged. {reason} The weights of the best validation score "
+                "are kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+            return
+        raise ValueError(
+            "Solver produced non-finite parameter weights. The input data may contain "
+            f"large values and need to be preprocessed. {reason}"
+        )
+
+    def _store(self, shape, member, result, going_on, incremental):
+        """Keep what was learned: attributes with a trailing underscore."""
+        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+        self.coefs_, self.intercepts_ = network.unpack(result.theta.copy())
+        self.alpha_ = member.alpha
+        self.n_layers_ = len(shape.layer_sizes)
+        self.n_outputs_ = shape.layer_sizes[-1]
+        self.out_activation_ = self._loss().out_activation
+        self.n_iter_ = result.n_iter
+        before = self.loss_curve_ if going_on else []
+        self.loss_curve_ = before + result.loss_curve
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else result.best_loss
+        self.best_loss_ = result.best_loss
+        self.t_ = result.rows_seen
+        self.best_validation_score_ = result.best_validation_score
+        self.validation_scores_ = result.validation_scores
+        if going_on and result.validation_scores is not None:
+            earlier = self.__dict__.get("validation_scores_") or []
+            self.validation_scores_ = earlier + result.validation_scores
+        keep = incremental or self.warm_start
+        self._progress = result.progress if keep else None
+        self._warn_of_the_end(shape, result, incremental)
+
+    def _warn_of_the_end(self, shape, result, incremental):
+        if result.interrupted:
+            warnings.warn("Training interrupted by user.", stacklevel=5)
+        elif result.converged or incremental or result.diverged_at is not None:
+            return
+        elif shape.solver == "lbfgs":
+            warnings.warn(
+                f"lbfgs failed to converge after {result.n_iter} iteration(s): "
+                f"{result.message}. Increase max_iter ({self.max_iter}) or max_fun "
+                f"({self.max_fun}), or scale the data.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        else:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
+                "and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    # ---------------------------------------------------------------- prediction
+
+    def _raw_predict(self, X):
+        """Raw predictions, shape (n_samples, n_outputs), in chunks of rows."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=["csr", "csc"],
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        if sparse.issparse(X):
+            X = X.tocsr()
+        dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
+        network = Network(
+            [*(c.shape[0] for c in self.coefs_), self.n_outputs_],
+            self.activation,
+            dtype,
+        )
+        network.bind_fitted(self.coefs_, self.intercepts_)
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype)
+        for s in row_chunks(X.shape[0], max(network.layer_sizes[1:])):
+            x = X[s] if sparse.issparse(X) else X[s].T
+            raw[s] = network.forward(x, s.stop - s.start)[0].T
+        return raw
+
+    # ---------------------------------------------------------------- inspection
+
+    @property
+    def sparsity_(self):
+        """Share of exact zeros in the weights of each layer, (n_layers - 1,)."""
+        check_is_fitted(self)
+        return np.array(
+            [1.0 - _count_nonzero(c) / np.prod(c.shape) for c in self.coefs_]
+        )
+
+    @property
+    def feature_importances_(self):
+        """Norm of each input's outgoing weights, shape (n_features_in_,).
+
+        Exactly 0 for an input that the network does not use at all.
+        """
+        check_is_fitted(self)
+        first = self.coefs_[0]
+        if sparse.issparse(first):
+            return np.sqrt(np.asarray(first.multiply(first).sum(axis=1))).ravel()
+        return np.sqrt(np.einsum("ij,ij->i", first, first))
+
+    def sparsify(self):
+        """Convert `coefs_` to CSR matrices, as ``SGDClassifier.sparsify`` does.
+
+        Pays where more than about half of the weights are zero, as under an L1
+        penalty. Training goes on from sparse weights as well.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        self.coefs_ = [sparse.csr_matrix(c) for c in self.coefs_]
+        return self
+
+    def densify(self):
+        """Convert `coefs_` back to arrays; undoes ``sparsify``.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self)
+        self.coefs_ = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
+        return self
+
+
+def _count_nonzero(matrix):
+    return (
+        matrix.count_nonzero() if sparse.issparse(matrix) else np.count_nonzero(matrix)
+    )
+
+
+def _largest_scale(X):
+    """The largest absolute value, found without a copy of X."""
+    values = X.data if sparse.issparse(X) else X
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+
+
+def _check_weights(sample_weight, X):
+    weights = check_array(
+        sample_weight,
+        ensure_2d=False,
+        dtype=X.dtype,
+        input_name="sample_weight",
+    )
+    if weights.shape != (X.shape[0],):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}; expected one weight a row of X, "
+            f"({X.shape[0]},)."
+        )
+    if weights.min() < 0:
+        raise ValueError(
+            "Negative values in data passed to `sample_weight`: the smallest is "
+            f"{weights.min()}; weights must be >= 0."
+        )
+    if not weights.any():
+        raise ValueError(
+            "sample_weight is zero for every row; at least one must be > 0."
+        )
+    return weights
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """Multi-layer perceptron classifier with an L2, L1 or elastic-net penalty.
+
+    Minimises
+
+        J = 1/m Σ_i s_i L(y_i, ŷ_i) + 1/(2m) Σ_l λ_l Ω(W_l),
+
+    L the log-loss, m the number of training rows (or the sum of the weights s_i)
+    whatever the batch size, W_l the weights of layer l; biases are not penalized. A
+    drop-in for ``sklearn.neural_network.MLPClassifier``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Units of each hidden layer; () makes a linear model, whose J is convex.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', \
+            'gelu', 'silu'}, default='relu'
+        Activation of the hidden layers: z, 1/(1+exp(-z)), tanh(z), max(z, 0), z or
+        0.01 z (z < 0), z or exp(z)-1 (z < 0), z Φ(z), z/(1+exp(-z)).
+
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
+        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints.
+        - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
+          decay, W ← (1 - αλ/m) W - α (from backprop).
+        - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
+        - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
+          fixed points are not the minima of J.
+
+    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each.
+
+    batch_size : int or 'auto', default='auto'
+        Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
+        Batches are balanced: their sizes differ by one at most. λ means the same for
+        every batch size.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the learning rate, for `solver='sgd'`: constant;
+        `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
+        patience ends, until 1e-6.
+
+    learning_rate_init : float, default=0.001
+        α, the (initial) learning rate of the stochastic solvers.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of iterations; of epochs for the stochastic solvers.
+
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the validation split and the order of the rows,
+        drawn as scikit-learn's MLP draws them.
+
+    tol : float, default=1e-4
+        The stochastic solvers stop when the loss (the validation score, with
+        `early_stopping`) does not improve by `tol` for `n_iter_no_change` epochs;
+        'lbfgs' when no component of the projected gradient exceeds `tol`.
+
+    verbose : bool or int, default=False
+        Whether to print a line an iteration.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the previous fit: weights, optimizer state,
+        learning-rate schedule, patience and loss curve carry over, `n_iter_` counts
+        the new iterations, the validation split stays the same.
+
+    momentum : float, default=0.9
+        Momentum μ in [0, 1] of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out `validation_fraction` of the rows (stratified for
+        classification), watch the validation score and keep the weights of its best
+        epoch. Stochastic solvers only.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out by `early_stopping`.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments, in [0, 1).
+
+    epsilon : float, default=1e-8
+        ε in Adam's denominator, √v̂ + ε (outside the bias correction, as in the paper).
+
+    n_iter_no_change : int or inf, default=10
+        Patience in epochs, see `tol`.
+
+    max_fun : int, default=15000
+        Largest number of function evaluations of 'lbfgs'.
+
+    penalty : {'l2', 'l1', 'elasticnet', None}, default='l2'
+        Ω(W) = ‖W‖_F², ‖W‖_1, or ρ ‖W‖_1 + (1 - ρ) ‖W‖_F². An L1 part gives exact
+        zeros with every solver.
+
+    l1_ratio : float, default=0.5
+        ρ in [0, 1] of 'elasticnet'.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; the column numbers for multilabel targets.
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer (CSR matrices after ``sparsify``).
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    alpha_ : ndarray of shape (n_layers - 1,)
+        λ of each weight layer, as used.
+    sparsity_ : ndarray of shape (n_layers - 1,)
+        Share of exact zeros in each layer's weights.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Norm of each input's outgoing weights; 0 for an input that is not used.
+    loss_ : float
+        J at the end: at the last epoch, or at the minimum found by 'lbfgs'.
+    best_loss_ : float or None
+        Smallest J of all epochs; None with `early_stopping`.
+    loss_curve_ : list of float
+        J at each iteration. For the stochastic solvers the mean of the batch losses,
+        each before its step, plus the penalty at the start of the epoch.
+    validation_scores_ : list of float or None
+        Score of each epoch, with `early_stopping`.
+    best_validation_score_ : float or None
+        The best of them; the weights are those of its epoch.
+    n_iter_ : int
+        Iterations (epochs) of the last call to fit.
+    t_ : int
+        Training rows seen by the stochastic solvers.
+    n_layers_ : int
+        Number of layers, input and output included.
+    n_outputs_ : int
+        Number of outputs.
+    out_activation_ : str
+        Inverse link of the output.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    MLPRegressor : The same for real-valued targets.
+    skl2.inspection.optimality : How far a fit is from a stationary point.
+
+    Notes
+    -----
+    `partial_fit` minimises the J of the rows it is given: for the same λ over pieces
+    of a data set use ``alpha * rows_in_piece / rows_in_all``.
+
+    References
+    ----------
+    Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks", 2010 (initial weights). Kingma & Ba, "Adam", 2015. Loshchilov & Hutter,
+    "Decoupled weight decay regularization", 2019. Byrd, Lu, Nocedal & Zhu, "A limited
+    memory algorithm for bound constrained optimization", 1995.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> mlp = MLPClassifier(penalty="l1", alpha=3.0, solver="lbfgs", random_state=0)
+    >>> model = make_pipeline(StandardScaler(), mlp).fit(X, y)
+    >>> bool(model.score(X, y) > 0.97)
+    True
+    >>> bool(mlp.sparsity_[0] > 0.5)
+    True
+    """
+
+    _parameters = parameters.COMMON
+    _y_numeric = False
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        penalty="l2",
+        l1_ratio=0.5,
+    ):
+        super().__init__(
+            loss="log_loss",
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _loss(self):
+        if len(self.classes_) > 2 and not self._multilabel:
+            return MultinomialLogLoss()
+        return BinaryLogLoss()
+
+    def _encode(self, y, dtype, reset):
+        """Targets (n_outputs, n_rows): one-hot, one 0/1 row, or the labels' rows."""
+        check_classification_targets(y)
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        labels = unique_labels(y)
+        if reset:
+            if len(labels) < 2:
+                raise ValueError(
+                    "y has one class only, "
+                    f"{labels.tolist()}; a classifier needs at least 2 classes."
+                )
+            self.classes_, self._multilabel = labels, multilabel
+        elif multilabel != self._multilabel:
+            raise ValueError(
+                "y must be multilabel, or not, as in the previous call."
+            )
+        if multilabel:
+            return np.ascontiguousarray(y.T, dtype=dtype)
+        self._check_known(labels)
+        index = np.searchsorted(self.classes_, y)
+        if len(self.classes_) == 2:
+            return (index == 1).astype(dtype)[np.newaxis]
+        one_hot = np.zeros((len(self.classes_), len(y)), dtype)
+        one_hot[index, np.arange(len(y))] = 1.0
+        return one_hot
+
+    def _check_known(self, labels):
+        if np.isin(labels, self.classes_).all() and (
+            len(labels) == len(self.classes_) or not self.warm_start
+        ):
+            return
+        if self.warm_start:
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the "
+                f"previous call to fit. Previously got {self.classes_}, `y` has "
+                f"{labels}"
+            )
+        raise ValueError(
+            "`y` has classes not in `self.classes_`. "
+            f"`self.classes_` has {self.classes_}. 'y' has {labels}."
+        )
+
+    def _validation(self, data):
+        """Accuracy on held-out rows, and what the held-out rows are stratified by."""
+        y = data.y
+
+        def accuracy(raw, rows):
+            if not np.isfinite(raw).all():
+                return np.nan
+            if self._loss().out_activation == "softmax":
+                right = raw.argmax(axis=0) == y[:, rows].argmax(axis=0)
+            else:
+                right = ((raw > 0) == (y[:, rows] > 0)).all(axis=0)
+            weight = data.sample_weight
+            return np.average(right, weights=None if weight is None else weight[rows])
+
+        if self._multilabel:
+            return accuracy, None
+        return accuracy, y[0].astype(bool) if len(y) == 1 else y.argmax(axis=0)
+
+    @available_if(_stochastic)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Update the model with one epoch over the given data.
+
+        Optimizer state, learning-rate schedule, patience and the random stream carry
+        over from call to call, so that n calls with the same data are `fit` with
+        `max_iter=n`. m in J is the number of rows given (see Notes).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be; required in the first call.
+
+        Returns
+        -------
+        self : object
+        """
+        with self._unchanged_on_error():
+            if not hasattr(self, "classes_"):
+                if classes is None:
+                    raise ValueError(
+                        "classes must be passed on the first call to partial_fit."
+                    )
+                self.classes_ = unique_labels(classes)
+                self._multilabel = type_of_target(y).startswith("multilabel")
+            elif classes is not None and not np.array_equal(
+                self.classes_, unique_labels(classes)
+            ):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to "
+                    f"partial_fit, was: {self.classes_!r}"
+                )
+            return self._fit(X, y, sample_weight, incremental=True)
+
+    def decision_function(self, X):
+        """Raw predictions: what the last layer puts out before softmax or logistic.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        raw : ndarray of shape (n_samples,) for two classes, else (n_samples, n_outputs)
+        """
+        raw = self._raw_predict(X)
+        return raw if self._multilabel or raw.shape[1] > 1 else raw[:, 0]
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for multilabel
+        """
+        raw = self._raw_predict(X)
+        if self._multilabel:
+            return (raw > 0).astype(int)
+        if raw.shape[1] == 1:
+            return self.classes_[(raw[:, 0] > 0).astype(int)]
+        return self.classes_[raw.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Probability of every class, strictly between 0 and 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+        """
+        raw = self._two_columns(self._raw_predict(X))
+        p = self._loss().predict(raw.T[np.newaxis])[0].T
+        info = np.finfo(p.dtype)
+        return np.clip(p, info.tiny, 1.0 - info.epsneg, out=p)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of every class, exact where it is tiny.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+        """
+        raw = self._two_columns(self._raw_predict(X))
+        if self._loss().out_activation == "softmax":
+            return log_softmax(raw, axis=1)
+        return log_expit(raw)
+
+    def _two_columns(self, raw):
+        """Binary: one logit for each class, -z and z."""
+        if self._multilabel or raw.shape[1] > 1:
+            return raw
+        return np.concatenate([-raw, raw], axis=1)
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron regressor with an L2, L1 or elastic-net penalty.
+
+    Minimises
+
+        J = 1/m Σ_i s_i L(y_i, ŷ_i) + 1/(2m) Σ_l λ_l Ω(W_l),
+
+    m the number of training rows (or the sum of the weights s_i) whatever the batch
+    size, W_l the weights of layer l; biases are not penalized. With
+    `hidden_layer_sizes=()` and L2 it is ``Ridge(alpha=λ)``. A drop-in for
+    ``sklearn.neural_network.MLPRegressor``.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, \
+            default='squared_error'
+        L, summed over the outputs: (ŷ - y)²/2; half the Poisson deviance (y >= 0, ŷ =
+        exp(raw)); \\|ŷ - y\\|; (ŷ - y)²/2 where \\|ŷ - y\\| <= δ, else
+        δ(\\|ŷ - y\\| - δ/2).
+
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Units of each hidden layer; () makes a linear model, whose J is convex.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', \
+            'gelu', 'silu'}, default='relu'
+        Activation of the hidden layers: z, 1/(1+exp(-z)), tanh(z), max(z, 0), z or
+        0.01 z (z < 0), z or exp(z)-1 (z < 0), z Φ(z), z/(1+exp(-z)).
+
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
+        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints.
+        - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
+          decay, W ← (1 - αλ/m) W - α (from backprop).
+        - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
+        - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
+          fixed points are not the minima of J.
+
+    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each.
+
+    batch_size : int or 'auto', default='auto'
+        Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
+        Batches are balanced: their sizes differ by one at most. λ means the same for
+        every batch size.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of the learning rate, for `solver='sgd'`: constant;
+        `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
+        patience ends, until 1e-6.
+
+    learning_rate_init : float, default=0.001
+        α, the (initial) learning rate of the stochastic solvers.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of iterations; of epochs for the stochastic solvers.
+
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the validation split and the order of the rows,
+        drawn as scikit-learn's MLP draws them.
+
+    tol : float, default=1e-4
+        The stochastic solvers stop when the loss (the validation score, with
+        `early_stopping`) does not improve by `tol` for `n_iter_no_change` epochs;
+        'lbfgs' when no component of the projected gradient exceeds `tol`.
+
+    verbose : bool or int, default=False
+        Whether to print a line an iteration.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the previous fit: weights, optimizer state,
+        learning-rate schedule, patience and loss curve carry over, `n_iter_` counts
+        the new iterations, the validation split stays the same.
+
+    momentum : float, default=0.9
+        Momentum μ in [0, 1] of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to hold out `validation_fraction` of the rows (stratified for
+        classification), watch the validation score and keep the weights of its best
+        epoch. Stochastic solvers only.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out by `early_stopping`.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments, in [0, 1).
+
+    epsilon : float, default=1e-8
+        ε in Adam's denominator, √v̂ + ε (outside the bias correction, as in the paper).
+
+    n_iter_no_change : int or inf, default=10
+        Patience in epochs, see `tol`.
+
+    max_fun : int, default=15000
+        Largest number of function evaluations of 'lbfgs'.
+
+    penalty : {'l2', 'l1', 'elasticnet', None}, default='l2'
+        Ω(W) = ‖W‖_F², ‖W‖_1, or ρ ‖W‖_1 + (1 - ρ) ‖W‖_F². An L1 part gives exact
+        zeros with every solver.
+
+    l1_ratio : float, default=0.5
+        ρ in [0, 1] of 'elasticnet'.
+
+    huber_delta : float, default=1.35
+        δ of `loss='huber'`, in the units of y.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer (CSR matrices after ``sparsify``).
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    alpha_ : ndarray of shape (n_layers - 1,)
+        λ of each weight layer, as used.
+    sparsity_ : ndarray of shape (n_layers - 1,)
+        Share of exact zeros in each layer's weights.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        Norm of each input's outgoing weights; 0 for an input that is not used.
+    loss_ : float
+        J at the end: at the last epoch, or at the minimum found by 'lbfgs'.
+    best_loss_ : float or None
+        Smallest J of all epochs; None with `early_stopping`.
+    loss_curve_ : list of float
+        J at each iteration. For the stochastic solvers the mean of the batch losses,
+        each before its step, plus the penalty at the start of the epoch.
+    validation_scores_ : list of float or None
+        Score of each epoch, with `early_stopping`.
+    best_validation_score_ : float or None
+        The best of them; the weights are those of its epoch.
+    n_iter_ : int
+        Iterations (epochs) of the last call to fit.
+    t_ : int
+        Training rows seen by the stochastic solvers.
+    n_layers_ : int
+        Number of layers, input and output included.
+    n_outputs_ : int
+        Number of outputs.
+    out_activation_ : str
+        Inverse link of the output.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    MLPClassifier : The same for classes.
+    skl2.inspection.optimality : How far a fit is from a stationary point.
+
+    Notes
+    -----
+    `partial_fit` minimises the J of the rows it is given: for the same λ over pieces
+    of a data set use ``alpha * rows_in_piece / rows_in_all``.
+
+    References
+    ----------
+    See ``MLPClassifier``; Huber, "Robust estimation of a location parameter", 1964.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> mlp = MLPRegressor(alpha=100.0, solver="lbfgs", max_iter=500, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), mlp).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """
+
+    _parameters = parameters.REGRESSOR
+    _y_numeric = True
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        penalty="l2",
+        l1_ratio=0.5,
+        huber_delta=1.35,
+    ):
+        super().__init__(
+            loss=loss,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
+        )
+        self.huber_delta = huber_delta
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def _loss(self):
+        if self.loss == "huber":
+            return Huber(float(self.huber_delta))
+        return REGRESSION_LOSSES[self.loss]()
+
+    def _encode(self, y, dtype, reset):
+        """Targets of shape (n_outputs, n_rows)."""
+        self._loss().check_targets(y)
+        y = np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+        if not reset and len(y) != self.n_outputs_:
+            raise ValueError(
+                f"y has {len(y)} outputs, but {type(self).__name__} was fitted with "
+                f"{self.n_outputs_}."
+            )
+        return y
+
+    def _validation(self, data):
+        """R² on held-out rows; they are not stratified."""
+        loss, y = self._loss(), data.y
+
+        def r2(raw, rows):
+            prediction = loss.predict(raw[np.newaxis])[0]
+            if not np.isfinite(prediction).all():
+                return np.nan
+            weight = data.sample_weight
+            weight = None if weight is None else weight[rows]
+            return float(r2_score(y[:, rows].T, prediction.T, sample_weight=weight))
+
+        return r2, None
+
+    @available_if(_stochastic)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Update the model with one epoch over the given data.
+
+        Optimizer state, learning-rate schedule, patience and the random stream carry
+        over from call to call, so that n calls with the same data are `fit` with
+        `max_iter=n`. m in J is the number of rows given (see Notes).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        raw = self._raw_predict(X)
+        y = self._loss().predict(raw.T[np.newaxis])[0].T
+        return y[:, 0] if y.shape[1] == 1 else y
+
+    def decision_function(self, X):
+        """Raw predictions: the logarithm of the prediction for 'poisson', else it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        raw : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        raw = self._raw_predict(X)
+        return raw[:, 0] if raw.shape[1] == 1 else raw

@@ -1,0 +1,56 @@
+"""Looking into a fitted network: how far it is from a stationary point."""
+
+from sklearn.utils.validation import check_is_fitted
+
+from skl2.stack import make_objective
+
+
+def optimality(estimator, X, y, sample_weight=None):
+    """How far a fit is from a stationary point of its objective J.
+
+    For every weight layer the largest distance of 0 to the sub-differential of J,
+
+        max_ij |∂J/∂W_ij|                             where the penalty is smooth,
+        max_ij max(|∂J_smooth/∂W_ij| - s, 0)          where W_ij = 0 under an L1 part of
+                                                      strength s = λρ / (2m).
+
+    0 means that the layer's weights are stationary: no step along them lowers J to
+    first order. It is the honest answer to "did it converge?".
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        The data the estimator was fitted on; J depends on it.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    distance : ndarray of shape (n_layers - 1,)
+        In units of J over units of W.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skl2 import MLPClassifier
+    >>> from skl2.inspection import optimality
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MLPClassifier((), solver="lbfgs", alpha=1.0, tol=1e-8, max_iter=1000)
+    >>> bool(optimality(clf.fit(X, y), X, y).max() < 1e-6)
+    True
+    """
+    check_is_fitted(estimator)
+    data = estimator._training_set(X, y, sample_weight, reset=False)
+    shape, member = estimator._describe(data, going_on=True)
+    objective = make_objective(
+        shape, estimator._loss(), [member], data, data.total_weight
+    )
+    objective.bind(member.theta[None])
+    return objective.optimality(objective.full_batches())[0]

@@ -1,0 +1,83 @@
+"""J = mean loss + penalty: the only place that states what is minimised."""
+
+import numpy as np
+
+from skl2.batches import row_chunks
+from skl2.penalties import per_member
+
+
+class Objective:
+    """J(θ) = (1/m) Σ_i s_i L(y_i, f_θ(x_i)) + (1/2m) Σ_l λ_l Ω(W_l), for a stack.
+
+    m is the sum of the weights s_i of all training rows, for every solver and batch
+    size. A batch's loss is scaled so that its mean over the batches of an epoch is the
+    full mean; nothing is divided by a batch's own size or weight.
+
+    Parameters
+    ----------
+    network : Network
+    loss : Loss
+    penalty : Penalty
+    data : TrainingSet
+    total_weight : float or ndarray of shape (K,)
+        m; the rows trained on may be a part of `data`, and another part for every
+        member.
+    """
+
+    def __init__(self, network, loss, penalty, data, total_weight):
+        self.network, self.loss, self.penalty = network, loss, penalty
+        self.data = data
+        self._total_weight = np.broadcast_to(total_weight, len(penalty))
+        self.total_weight = per_member(self._total_weight, network.dtype)
+
+    def bind(self, theta):
+        """Work on `theta` of shape (K, P) from now on; gradients go to ``grad``."""
+        self.theta, self.grad = theta, np.empty_like(theta)
+        self.network.bind(theta, self.grad)
+
+    def select(self, keep, theta):
+        """Go on with the members `keep`, whose parameters are `theta`."""
+        self.penalty = self.penalty.select(keep)
+        self._total_weight = self._total_weight[keep]
+        self.total_weight = per_member(self._total_weight, self.network.dtype)
+        self.bind(theta)
+
+    def batch_loss(self, rows, n_batches):
+        """Scaled loss of one of `n_batches` batches, shape (K,); fills ``grad``."""
+        x, y, weight = self.data.batch(rows)
+        return self._loss(x, y, weight, n_batches / self.total_weight)
+
+    def _loss(self, x, y, weight, scale):
+        n_rows = y.shape[-1]
+        raw = self.network.forward(x, n_rows)
+        workspace = self.network.workspace(n_rows)
+        value = self.loss.value_and_gradient(raw, y, weight, scale, workspace)
+        self.network.backward(x, raw, n_rows)
+        return value
+
+    def full_batches(self):
+        """All rows in chunks, made once: input of ``value_and_grad``."""
+        widest = max(self.network.layer_sizes[1:])
+        return [self.data.batch(s) for s in row_chunks(self.data.n_rows, widest)]
+
+    def value_and_grad(self, chunks):
+        """J, shape (K,), and the gradient of its smooth part, shape (K, P).
+
+        The non-smooth part of the penalty is in the value and not in the gradient.
+        """
+        scale = 1.0 / self.total_weight
+        value = self._loss(*chunks[0], scale)
+        if len(chunks) == 1:
+            total = self.grad
+        else:
+            total = self.grad.copy()
+            for chunk in chunks[1:]:
+                value = value + self._loss(*chunk, scale)
+                total += self.grad
+        self.penalty.gradient(self.theta, total)
+        return value + self.penalty.value(self.theta), total
+
+    def optimality(self, chunks):
+        """Largest distance of 0 to the sub-differential of J, (K, n_weight_layers)."""
+        _, grad = self.value_and_grad(chunks)
+        return self.penalty.optimality(self.theta, grad)

@@ -1,0 +1,289 @@
+"""Stochastic optimizers on a (K, P) matrix, and learning-rate schedules.
+
+Every optimizer adds the penalty by the routes it takes: the smooth part with the
+gradient (SGD, Adam) or as decoupled decay (AdamW), the non-smooth part by a prox that
+is scaled by the step each coordinate took. The fixed points are then the stationary
+points of J. Without a penalty the steps are those of ``torch.optim``.
+"""
+
+import numpy as np
+
+from skl2.penalties import per_member
+
+# Elements a fused update works on at a time: theta, gradient, state and scratch of a
+# block stay in the L1/L2 cache (measured: 8k to 32k elements are equally fast).
+BLOCK = 16384
+
+
+def _blocks(K, P):
+    """Cut (K, P) into (rows, columns) of about BLOCK elements."""
+    if P >= BLOCK:
+        return [
+            (slice(k, k + 1), slice(start, min(start + BLOCK, P)))
+            for k in range(K)
+            for start in range(0, P, BLOCK)
+        ]
+    step = max(1, BLOCK // P)
+    return [(slice(k, min(k + step, K)), slice(0, P)) for k in range(0, K, step)]
+
+
+def _rows(value, rows):
+    return value if isinstance(value, float) else value[rows]
+
+
+def _power(base, exponent):
+    """base ** exponent by the C library, member by member.
+
+    NumPy's vectorised power may differ in the last bit, and then a member of a stack
+    would not get the numbers it gets alone.
+    """
+    if isinstance(base, float):
+        return base**exponent
+    return np.array([[b**exponent] for b in base[:, 0].tolist()])
+
+
+class Optimizer:
+    """Base of the optimizers.
+
+    Parameters
+    ----------
+    learning_rate : sequence of float, length K
+        The learning rate α of every member.
+
+    Attributes
+    ----------
+    learning_rate : ndarray of shape (K,)
+        The current one; schedules change it through ``set_learning_rate``.
+    """
+
+    # Names of the (K,)-shaped hyperparameters and of the (K, P)-shaped state.
+    hyperparameters: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate, **hyperparameters):
+        self.learning_rate = np.array(learning_rate, dtype=np.float64)
+        for name in self.hyperparameters:
+            setattr(self, name, np.array(hyperparameters[name], dtype=np.float64))
+
+    def init(self, theta):
+        """Make the state for `theta` of shape (K, P), zero everywhere."""
+        for name in self.state:
+            setattr(self, name, np.zeros_like(theta))
+        self._prepare(theta)
+        return self
+
+    def _prepare(self, theta):
+        self.dtype = theta.dtype
+        self._blocks = _blocks(*theta.shape)
+        rows, columns = self._blocks[0]
+        self._scratch = np.empty_like(theta[rows, columns])
+        # Factors of the update: a float where the members agree, else (K, 1), float64.
+        self._factor = {
+            name: per_member(getattr(self, name), np.float64)
+            for name in self.hyperparameters
+        }
+        self.set_learning_rate(self.learning_rate)
+
+    def set_learning_rate(self, learning_rate):
+        """Set the learning rate of every member, shape (K,)."""
+        self.learning_rate[...] = learning_rate
+        self._largest_rate = float(self.learning_rate.max())
+        self._factor["learning_rate"] = per_member(self.learning_rate, np.float64)
+
+    def _cast(self, factor):
+        # A Python float takes on the dtype of the array it meets, a column does not.
+        return factor if isinstance(factor, float) else factor.astype(self.dtype)
+
+    def select(self, keep, theta):
+        """Drop the state of the members not in `keep`; `theta` is what is left."""
+        for name in ("learning_rate", *self.hyperparameters, *self.state):
+            setattr(self, name, getattr(self, name)[keep])
+        self._prepare(theta)
+
+    def step(self, theta, grad, penalty):
+        """One update of `theta` in place.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (K, P)
+        grad : ndarray of shape (K, P)
+            Gradient of the loss without the penalty; overwritten.
+        penalty : Penalty
+        """
+        raise NotImplementedError
+
+    def get_state(self):
+        """What a later ``set_state`` needs to go on as if there had been no break."""
+        names = ("learning_rate", *self.state)
+        return {name: getattr(self, name).copy() for name in names}
+
+    def set_state(self, state, theta):
+        for name, value in state.items():
+            setattr(self, name, np.copy(value))
+        self._prepare(theta)
+
+
+class SGD(Optimizer):
+    """Gradient descent with heavy-ball or Nesterov momentum.
+
+    v ← μ v - α g;  θ ← θ + v  (heavy ball),  θ ← θ + μ v - α g  (Nesterov).
+    With μ = 0 and L2 this is weight decay, W ← (1 - αλ/m) W - α (from backprop).
+
+    Where αλ/m > 1 the explicit part of the decay is capped at 1 and the rest is an
+    implicit step (see ``L2.shrink``). With a prox the momentum is that of accelerated
+    proximal gradient (FISTA): v is the displacement that the prox left over, otherwise
+    the threshold would have to be 1 / (1 - μ) times as large.
+    """
+
+    hyperparameters = ("momentum",)
+    state = ("velocity",)
+
+    def __init__(self, learning_rate, momentum, nesterov=True):
+        super().__init__(learning_rate, momentum=momentum)
+        self.nesterov = nesterov
+
+    def step(self, theta, grad, penalty):
+        lr = self._cast(self._factor["learning_rate"])
+        momentum = self._cast(self._factor["momentum"])
+        overshoots = self._largest_rate * penalty.smooth.largest > 1.0
+        if overshoots or penalty.has_nonsmooth:
+            self._proximal_step(theta, grad, penalty, overshoots)
+            return
+        penalty.gradient(theta, grad)
+        for rows, columns in self._blocks:
+            v, g, w = (a[rows, columns] for a in (self.velocity, grad, theta))
+            mu = _rows(momentum, rows)
+            g *= _rows(lr, rows)
+            v *= mu
+            v -= g
+            if self.nesterov:
+                w -= g
+                w += np.multiply(v, mu, out=self._scratch[: len(v), : v.shape[1]])
+            else:
+                w += v
+
+    def _proximal_step(self, theta, grad, penalty, overshoots):
+        lr = self._cast(self._factor["learning_rate"])
+        momentum = self._cast(self._factor["momentum"])
+        penalty.gradient(theta, grad, step=lr if overshoots else None)
+        # x is the sequence the prox acts on; Nesterov's θ is x extrapolated by μ v.
+        v = self.velocity
+        previous = theta - momentum * v if self.nesterov else theta.copy()
+        if not self.nesterov:
+            theta += momentum * v
+        theta -= lr * grad
+        penalty.prox(theta, lr)
+        if overshoots:
+            penalty.smooth.shrink(theta, lr)
+        np.subtract(theta, previous, out=v)
+        if self.nesterov:
+            theta += momentum * v
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba, 2015); an L2 penalty joins the gradient (coupled).
+
+    m ← β1 m + (1 - β1) g;  v ← β2 v + (1 - β2) g²;
+    θ ← θ - α m̂ / (√v̂ + ε),  m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t).
+    """
+
+    hyperparameters = ("beta_1", "beta_2", "epsilon")
+    state = ("first_moment", "second_moment")
+    decoupled = False
+
+    def __init__(self, learning_rate, beta_1, beta_2, epsilon):
+        super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self.t = 0
+
+    def get_state(self):
+        return super().get_state() | {"t": self.t}
+
+    def set_state(self, state, theta):
+        super().set_state({k: v for k, v in state.items() if k != "t"}, theta)
+        self.t = state["t"]
+
+    def step(self, theta, grad, penalty):
+        self.t += 1
+        lr, beta_1, beta_2, epsilon = (
+            self._factor[name]
+            for name in ("learning_rate", "beta_1", "beta_2", "epsilon")
+        )
+        if self.decoupled:
+            penalty.decay(theta, lr)
+        else:
+            penalty.gradient(theta, grad)
+        # With c = √(1 - β2^t): α m/(√v/c + ε) = α c m/(√v + c ε).
+        c = (1.0 - _power(beta_2, self.t)) ** 0.5
+        rate = self._cast(lr * c / (1.0 - _power(beta_1, self.t)))
+        epsilon = self._cast(epsilon * c)
+        rest_1, rest_2 = self._cast(1.0 - beta_1), self._cast(1.0 - beta_2)
+        beta_1, beta_2 = self._cast(beta_1), self._cast(beta_2)
+        for rows, columns in self._blocks:
+            m, v, g, w = (
+                a[rows, columns]
+                for a in (self.first_moment, self.second_moment, grad, theta)
+            )
+            scratch = self._scratch[: len(g), : g.shape[1]]
+            np.multiply(g, _rows(rest_1, rows), out=scratch)
+            m *= _rows(beta_1, rows)
+            m += scratch
+            np.multiply(g, g, out=scratch)
+            scratch *= _rows(rest_2, rows)
+            v *= _rows(beta_2, rows)
+            v += scratch
+            np.sqrt(v, out=scratch)
+            scratch += _rows(epsilon, rows)
+            # The gradient's array, not needed any more, takes the step size.
+            np.divide(_rows(rate, rows), scratch, out=g)
+            np.multiply(g, m, out=scratch)
+            w -= scratch
+        if penalty.has_nonsmooth:
+            penalty.prox(theta, grad)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, W ← (1 - αλ/m) W before Adam's own step.
+
+    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019. Its fixed
+    points are not those of J: the decay is not divided by √v̂.
+    """
+
+    decoupled = True
+
+
+class Schedule:
+    """The learning rate of every member over the epochs.
+
+    Parameters
+    ----------
+    name : {'constant', 'invscaling', 'adaptive'}
+        'invscaling': α_init / (rows seen + 1)^power_t, set after each epoch.
+        'adaptive': divided by 5 when a member's patience ends, down to 1e-6.
+    learning_rate_init : ndarray of shape (K,)
+    power_t : float
+    """
+
+    smallest = 1e-6
+
+    def __init__(self, name, learning_rate_init, power_t):
+        self.name, self.power_t = name, power_t
+        self.learning_rate_init = np.array(learning_rate_init, dtype=np.float64)
+
+    def select(self, keep):
+        self.learning_rate_init = self.learning_rate_init[keep]
+
+    def end_epoch(self, optimizer, rows_seen):
+        """Set the rate for the next epoch, given the rows seen since the start."""
+        if self.name == "invscaling":
+            optimizer.set_learning_rate(
+                self.learning_rate_init / (rows_seen + 1) ** self.power_t
+            )
+
+    def out_of_patience(self, optimizer, members):
+        """Lower the rate of `members` (bool mask); return those that shall stop."""
+        if self.name != "adaptive":
+            return members
+        stop = members & (optimizer.learning_rate <= self.smallest)
+        rate = optimizer.learning_rate
+        optimizer.set_learning_rate(np.where(members & ~stop, rate / 5.0, rate))
+        return stop
