@@ -4,6 +4,8 @@ A batch is given by *rows*: a slice, an index array (b,) shared by all members, 
 (K, b), one row of indices a member. X is never copied as a whole.
 """
 
+import hashlib
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -36,6 +38,24 @@ class TrainingSet:
         else:
             self.total_weight = float(sample_weight.sum(dtype=np.float64))
         self._buffers = {}
+
+    def __getstate__(self):
+        return self.__dict__ | {"_buffers": {}}
+
+    def digest(self):
+        """A fingerprint of the content: equal for equal data, whoever holds it."""
+        X = self.X
+        parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
+        fingerprint = hashlib.sha256(repr((X.shape, X.dtype.str)).encode())
+        for part in (*parts, self.y, self.sample_weight):
+            if part is None:
+                continue
+            if not part.flags.c_contiguous:
+                # A transposed array is hashed as it lies in memory.
+                fingerprint.update(b"F")
+                part = np.ascontiguousarray(part.T)
+            fingerprint.update(part)
+        return fingerprint.hexdigest()
 
     def subset_weight(self, rows):
         """m of the rows an index array names."""

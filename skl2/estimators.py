@@ -25,6 +25,12 @@ from skl2.batches import TrainingSet, row_chunks
 from skl2.losses import REGRESSION_LOSSES, BinaryLogLoss, Huber, MultinomialLogLoss
 from skl2.network import Network
 from skl2.stack import STOCHASTIC_SOLVERS, Member, Shape, train_stack
+from skl2.threads import blas_threads_for
+
+
+def _fitted(estimator):
+    check_is_fitted(estimator)
+    return True
 
 
 def _stochastic(estimator):
@@ -44,6 +50,9 @@ class BaseMLP(BaseEstimator, ABC):
     (``train_stack``), keep what was learned (``_store``). A fit that fails leaves the
     estimator as it was.
     """
+
+    # Set by a search that trains its candidates as stacks, see skl2.bank.
+    _seat = None
 
     @abstractmethod
     def __init__(
@@ -142,12 +151,26 @@ class BaseMLP(BaseEstimator, ABC):
             data = self._training_set(X, y, sample_weight, reset=not going_on)
             shape, member = self._describe(data, incremental, going_on)
             self._warn_if_decay_overshoots(shape, member, data.total_weight)
-            (result,) = train_stack(
-                shape, self._loss(), [member], data, *self._validation(data)
-            )
+            result = self._train(shape, member, data, going_on or incremental)
             self._check_finite(result, data)
             self._store(shape, member, result, going_on, incremental)
         return self
+
+    def _train(self, shape, member, data, going_on):
+        """Train alone, or let the bank of a search train all its candidates."""
+        validation = self._validation(data)
+        if self._seat is not None and self._seat.bank.active and not going_on:
+            return self._seat.bank.result(
+                self, self._seat, (shape, member), data, validation
+            )
+        (result,) = train_stack(shape, self._loss(), [member], data, *validation)
+        return result
+
+    def __sklearn_clone__(self):
+        cloned = super().__sklearn_clone__()
+        if self._seat is not None:
+            cloned._seat = self._seat
+        return cloned
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -209,6 +232,7 @@ class BaseMLP(BaseEstimator, ABC):
         shape = Shape(
             layer_sizes=layer_sizes,
             activation=self.activation,
+            loss=self._loss_key(),
             solver=self.solver,
             batch_size=min(batch_size, n_rows),
             dtype=data.X.dtype.name,
@@ -302,10 +326,12 @@ class BaseMLP(BaseEstimator, ABC):
         """Keep what was learned: attributes with a trailing underscore."""
         network = Network(shape.layer_sizes, shape.activation, shape.dtype)
         self.coefs_, self.intercepts_ = network.unpack(result.theta.copy())
+        # A fitted model predicts the same whatever set_params does afterwards.
+        self._fitted_activation, self._fitted_loss = shape.activation, self._loss()
         self.alpha_ = member.alpha
         self.n_layers_ = len(shape.layer_sizes)
         self.n_outputs_ = shape.layer_sizes[-1]
-        self.out_activation_ = self._loss().out_activation
+        self.out_activation_ = self._fitted_loss.out_activation
         self.n_iter_ = result.n_iter
         before = self.loss_curve_ if going_on else []
         self.loss_curve_ = before + result.loss_curve
@@ -359,14 +385,16 @@ class BaseMLP(BaseEstimator, ABC):
         dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
         network = Network(
             [*(c.shape[0] for c in self.coefs_), self.n_outputs_],
-            self.activation,
+            self._fitted_activation,
             dtype,
         )
         network.bind_fitted(self.coefs_, self.intercepts_)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
-        for s in row_chunks(X.shape[0], max(network.layer_sizes[1:])):
-            x = X[s] if sparse.issparse(X) else X[s].T
-            raw[s] = network.forward(x, s.stop - s.start)[0].T
+        slices = row_chunks(X.shape[0], max(network.layer_sizes[1:]))
+        with blas_threads_for(network.layer_sizes, slices[0].stop):
+            for s in slices:
+                x = X[s] if sparse.issparse(X) else X[s].T
+                raw[s] = network.forward(x, s.stop - s.start)[0].T
         return raw
 
     # ---------------------------------------------------------------- inspection
@@ -375,8 +403,12 @@ class BaseMLP(BaseEstimator, ABC):
     def sparsity_(self):
         """Share of exact zeros in the weights of each layer, (n_layers - 1,)."""
         check_is_fitted(self)
+        sizes = [np.prod(c.shape) for c in self.coefs_]
         return np.array(
-            [1.0 - _count_nonzero(c) / np.prod(c.shape) for c in self.coefs_]
+            [
+                (size - _count_nonzero(c)) / size
+                for size, c in zip(sizes, self.coefs_, strict=True)
+            ]
         )
 
     @property
@@ -391,6 +423,7 @@ class BaseMLP(BaseEstimator, ABC):
             return np.sqrt(np.asarray(first.multiply(first).sum(axis=1))).ravel()
         return np.sqrt(np.einsum("ij,ij->i", first, first))
 
+    @available_if(_fitted)
     def sparsify(self):
         """Convert `coefs_` to CSR matrices, as ``SGDClassifier.sparsify`` does.
 
@@ -401,10 +434,10 @@ class BaseMLP(BaseEstimator, ABC):
         -------
         self : object
         """
-        check_is_fitted(self)
         self.coefs_ = [sparse.csr_matrix(c) for c in self.coefs_]
         return self
 
+    @available_if(_fitted)
     def densify(self):
         """Convert `coefs_` back to arrays; undoes ``sparsify``.
 
@@ -412,7 +445,6 @@ class BaseMLP(BaseEstimator, ABC):
         -------
         self : object
         """
-        check_is_fitted(self)
         self.coefs_ = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
         return self
 
@@ -695,6 +727,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
+    def _learn_from(self, other):
+        """Take over what encoding the targets has taught `other`."""
+        self.classes_, self._multilabel = other.classes_, other._multilabel
+
+    def _encodes_like(self, other):
+        """Whether `other` would make the same training set of the same data."""
+        return True
+
+    def _loss_key(self):
+        return (self._loss().out_activation,)
+
     def _loss(self):
         if len(self.classes_) > 2 and not self._multilabel:
             return MultinomialLogLoss()
@@ -705,7 +748,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         check_classification_targets(y)
         multilabel = type_of_target(y) == "multilabel-indicator"
         labels = unique_labels(y)
-        if reset:
+        if not hasattr(self, "coefs_") and hasattr(self, "classes_"):
+            # The first partial_fit: classes were given.
+            self._multilabel = multilabel
+        elif reset:
             if len(labels) < 2:
                 raise ValueError(
                     "y has one class only, "
@@ -713,9 +759,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 )
             self.classes_, self._multilabel = labels, multilabel
         elif multilabel != self._multilabel:
-            raise ValueError(
-                "y must be multilabel, or not, as in the previous call."
-            )
+            raise ValueError("y must be multilabel, or not, as in the previous call.")
         if multilabel:
             return np.ascontiguousarray(y.T, dtype=dtype)
         self._check_known(labels)
@@ -765,8 +809,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Update the model with one epoch over the given data.
 
         Optimizer state, learning-rate schedule, patience and the random stream carry
-        over from call to call, so that n calls with the same data are `fit` with
-        `max_iter=n`. m in J is the number of rows given (see Notes).
+        over from call to call: with full batches n calls on the same data are `fit`
+        with `max_iter=n`. m in J is the number of rows given (see Notes).
 
         Parameters
         ----------
@@ -787,7 +831,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                         "classes must be passed on the first call to partial_fit."
                     )
                 self.classes_ = unique_labels(classes)
-                self._multilabel = type_of_target(y).startswith("multilabel")
             elif classes is not None and not np.array_equal(
                 self.classes_, unique_labels(classes)
             ):
@@ -841,12 +884,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         p : ndarray of shape (n_samples, n_classes)
         """
         raw = self._two_columns(self._raw_predict(X))
-        p = self._loss().predict(raw.T[np.newaxis])[0].T
+        p = self._fitted_loss.predict(raw.T[np.newaxis])[0].T
         info = np.finfo(p.dtype)
         return np.clip(p, info.tiny, 1.0 - info.epsneg, out=p)
 
     def predict_log_proba(self, X):
-        """Logarithm of the probability of every class, exact where it is tiny.
+        """Logarithm of the probability of every class, from the raw predictions.
 
         Parameters
         ----------
@@ -857,9 +900,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         log_p : ndarray of shape (n_samples, n_classes)
         """
         raw = self._two_columns(self._raw_predict(X))
-        if self._loss().out_activation == "softmax":
-            return log_softmax(raw, axis=1)
-        return log_expit(raw)
+        softmax = self.out_activation_ == "softmax"
+        log_p = log_softmax(raw, axis=1) if softmax else log_expit(raw)
+        # The same floor as that of predict_proba.
+        return np.maximum(log_p, np.log(np.finfo(log_p.dtype).tiny), out=log_p)
 
     def _two_columns(self, raw):
         """Binary: one logit for each class, -z and z."""
@@ -1117,6 +1161,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         tags.target_tags.single_output = True
         return tags
 
+    def _learn_from(self, other):
+        """Take over what encoding the targets has taught `other`."""
+
+    def _encodes_like(self, other):
+        """Whether `other` would make the same training set of the same data."""
+        return True
+
+    def _loss_key(self):
+        return (self.loss, float(self.huber_delta))
+
     def _loss(self):
         if self.loss == "huber":
             return Huber(float(self.huber_delta))
@@ -1152,8 +1206,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Update the model with one epoch over the given data.
 
         Optimizer state, learning-rate schedule, patience and the random stream carry
-        over from call to call, so that n calls with the same data are `fit` with
-        `max_iter=n`. m in J is the number of rows given (see Notes).
+        over from call to call: with full batches n calls on the same data are `fit`
+        with `max_iter=n`. m in J is the number of rows given (see Notes).
 
         Parameters
         ----------
@@ -1179,19 +1233,5 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
         raw = self._raw_predict(X)
-        y = self._loss().predict(raw.T[np.newaxis])[0].T
+        y = self._fitted_loss.predict(raw.T[np.newaxis])[0].T
         return y[:, 0] if y.shape[1] == 1 else y
-
-    def decision_function(self, X):
-        """Raw predictions: the logarithm of the prediction for 'poisson', else it.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        raw : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        """
-        raw = self._raw_predict(X)
-        return raw[:, 0] if raw.shape[1] == 1 else raw

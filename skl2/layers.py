@@ -52,7 +52,10 @@ class Dense:
         (n_rows, n_in), or a list of K such.
         """
         if issparse(self.W):
-            out[0] = self.W.T @ (x.T.toarray() if issparse(x) else x)
+            if issparse(x):
+                out[0] = (x @ self.W).toarray().T
+            else:
+                out[0] = self.W.T @ (x[0] if x.ndim == 3 else x)
         elif isinstance(x, np.ndarray):
             np.matmul(self.W.transpose(0, 2, 1), x, out=out)
         else:

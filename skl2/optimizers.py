@@ -272,6 +272,12 @@ class Schedule:
     def select(self, keep):
         self.learning_rate_init = self.learning_rate_init[keep]
 
+    def resume(self, optimizer, rows_seen):
+        """Set the rate for a run that goes on; 'adaptive' goes on from its last."""
+        if self.name == "constant":
+            optimizer.set_learning_rate(self.learning_rate_init)
+        self.end_epoch(optimizer, rows_seen)
+
     def end_epoch(self, optimizer, rows_seen):
         """Set the rate for the next epoch, given the rows seen since the start."""
         if self.name == "invscaling":

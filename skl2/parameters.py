@@ -8,13 +8,15 @@ from skl2.layers import ACTIVATIONS
 
 
 class Choice:
-    """One of some values, told apart by type too (True is not 1)."""
+    """One of some strings, or None."""
 
     def __init__(self, *values):
         self.values = values
 
     def accepts(self, value):
-        return any(type(value) is type(v) and value == v for v in self.values)
+        if value is None:
+            return None in self.values
+        return isinstance(value, str) and value in self.values
 
     def __str__(self):
         return "one of " + ", ".join(repr(v) for v in self.values)

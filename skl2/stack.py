@@ -5,7 +5,8 @@ A fit is described by a ``Shape`` (what members of a stack have in common) and a
 on one training set. Each gets the numbers it would get alone.
 """
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, fields
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -29,6 +30,7 @@ class Shape:
 
     layer_sizes: tuple[int, ...]
     activation: str
+    loss: tuple
     solver: str
     batch_size: int
     dtype: str
@@ -77,6 +79,16 @@ class Member:
     theta: np.ndarray | None = None
     rows_seen: int = 0
     progress: Progress | None = None
+
+    def key(self):
+        """Equal for members that train to the same result on the same data."""
+        stream = self.random_state.get_state(legacy=True)
+        values = [getattr(self, f.name) for f in fields(self)]
+        return (stream[1].tobytes(), *stream[2:]) + tuple(
+            v.tobytes() if isinstance(v, np.ndarray) else v
+            for v in values
+            if v is not self.random_state
+        )
 
 
 def _shared_streams(members):
@@ -184,7 +196,9 @@ def train_stack(shape, loss, members, data, score=None, stratify=None):
     -------
     results : list of Result, one a member
     """
-    with blas_threads_for(shape):
+    # The same arrays with buffers of its own: stacks may be trained in several threads.
+    data = copy(data)
+    with blas_threads_for(shape.layer_sizes, shape.batch_size):
         if shape.solver == "lbfgs":
             return [_train_lbfgs(shape, loss, m, data) for m in members]
         return _train_stochastic(shape, loss, members, data, score, stratify)

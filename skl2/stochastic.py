@@ -110,6 +110,7 @@ class StochasticRun:
     def resume(self, progress, theta):
         """Go on where an earlier run of a stack of one stopped."""
         self.optimizer.set_state(progress.optimizer, theta)
+        self.schedule.resume(self.optimizer, self.rows_seen)
         self.patience.resume(progress.patience)
 
     def progress(self, split):

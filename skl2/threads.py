@@ -4,7 +4,7 @@ import threading
 from contextlib import contextmanager
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
@@ -13,7 +13,17 @@ THREADED_PRODUCT = 1 << 24
 
 @cache
 def _controller():
-    return ThreadpoolController()
+    return threadpoolctl.ThreadpoolController()
+
+
+def _release_control():
+    """Let any thread set the limit: newer threadpoolctl binds it to its first setter.
+
+    The thread that leaves last need not be the one that came first.
+    """
+    openblas = getattr(threadpoolctl, "OpenBLASController", None)
+    if hasattr(openblas, "clear_controlling_thread"):
+        openblas.clear_controlling_thread(force=True)
 
 
 class _SingleThreadedBlas:
@@ -38,18 +48,26 @@ class _SingleThreadedBlas:
         with self._lock:
             self._count -= 1
             if self._count == 0:
+                _release_control()
                 self._limit.restore_original_limits()
+                _release_control()
 
 
 single_threaded_blas = _SingleThreadedBlas()
 
 
 @contextmanager
-def blas_threads_for(shape):
-    """BLAS threads as they are for large products, one thread for small ones."""
-    products = zip(shape.layer_sizes, shape.layer_sizes[1:], strict=False)
-    largest = shape.batch_size * max(n_in * n_out for n_in, n_out in products)
-    if largest > THREADED_PRODUCT:
+def blas_threads_for(layer_sizes, n_rows):
+    """BLAS threads as they are for large products, one thread for small ones.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+    n_rows : int
+        Rows in a batch.
+    """
+    products = zip(layer_sizes, layer_sizes[1:], strict=False)
+    if n_rows * max(n_in * n_out for n_in, n_out in products) > THREADED_PRODUCT:
         yield
         return
     with single_threaded_blas:

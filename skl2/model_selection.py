@@ -1,0 +1,163 @@
+"""Choosing λ: searches that train their candidates as stacks."""
+
+from contextlib import contextmanager
+
+import joblib
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+
+from skl2.bank import Bank, Seat
+from skl2.estimators import BaseMLP
+
+
+def _parts(estimator):
+    """(path, object) of an estimator and everything in its parameters."""
+    return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
+
+
+@contextmanager
+def _attached(bank, search):
+    """Attach `bank` to the perceptrons (and pipelines) inside ``search.estimator``."""
+    perceptrons, pipelines = [], []
+    for path, part in _parts(search.estimator):
+        if isinstance(part, BaseMLP) and part._seat is None:
+            part._seat = Seat(bank, path, part)
+            perceptrons.append(part)
+        elif isinstance(part, Pipeline) and part.memory is None:
+            part.memory = bank.preprocessing
+            pipelines.append(part)
+    try:
+        yield
+    finally:
+        bank.close()
+        best = getattr(search, "best_estimator_", None)
+        for _, part in _parts(best) if best is not None else []:
+            if isinstance(part, BaseMLP):
+                perceptrons.append(part)
+            elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
+                pipelines.append(part)
+        for part in perceptrons:
+            part.__dict__.pop("_seat", None)
+        for part in pipelines:
+            part.memory = None
+
+
+class _StackedSearch:
+    """Mixin: lets a bank train the candidates of each fold as stacks."""
+
+    def fit(self, X, y=None, **params):
+        """Run fit with all sets of parameters; see the scikit-learn class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        **params : dict
+            Passed on to the estimator, the scorer and the splitter.
+
+        Returns
+        -------
+        self : object
+        """
+        self._bank = Bank(self.n_jobs)
+        try:
+            with (
+                _attached(self._bank, self),
+                # The bank's tasks are the parallel part; the search around them runs
+                # here, where the bank is.
+                joblib.parallel_config(backend="sequential"),
+            ):
+                return super().fit(X, y, **params)
+        finally:
+            del self._bank
+
+    def _run_search(self, evaluate_candidates, callback_ctx=None):
+        bank = self._bank
+
+        def evaluate(candidates, *args, **kwargs):
+            candidates = list(candidates)
+            bank.open(candidates)
+            try:
+                return evaluate_candidates(candidates, *args, **kwargs)
+            finally:
+                bank.close()
+
+        if callback_ctx is None:
+            return super()._run_search(evaluate)
+        return super()._run_search(evaluate, callback_ctx=callback_ctx)
+
+
+class StackedGridSearchCV(_StackedSearch, GridSearchCV):
+    """GridSearchCV that trains the candidates of a fold together.
+
+    Same parameters, attributes and ``cv_results_`` (all but the time columns, bit for
+    bit) as ``sklearn.model_selection.GridSearchCV``; estimators that hold no skl2
+    estimator are searched as there. Candidates whose networks differ only in alpha,
+    penalty, l1_ratio, learning rate, momentum, betas, epsilon or seed are trained as
+    one stack, those that differ in their shape (layers, solver, batch size, ...) as
+    one each; the preprocessing of a Pipeline is fitted once per fold.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        An MLPClassifier or MLPRegressor, or an estimator that contains one, such as a
+        Pipeline.
+    param_grid : dict or list of dict
+        Parameter names with the values to try.
+    scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in ``sklearn.model_selection.GridSearchCV``.
+    n_jobs : int, default=None
+        Number of chunks of a stack trained at a time: in threads, or on the active
+        joblib backend if one was chosen by ``joblib.parallel_config``.
+
+    Notes
+    -----
+    With ``random_state=None`` scikit-learn's search draws other initial weights for
+    each candidate; here the candidates of a fold share them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import Pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPClassifier
+    >>> from skl2.model_selection import StackedGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipe = Pipeline([
+    ...     ("scale", StandardScaler()),
+    ...     ("mlp", MLPClassifier((10,), learning_rate_init=0.05, random_state=0)),
+    ... ])
+    >>> grid = {"mlp__alpha": np.logspace(-3, 2, 11)}
+    >>> search = StackedGridSearchCV(pipe, grid, scoring="neg_log_loss").fit(X, y)
+    >>> bool(search.best_score_ > -0.2)
+    True
+    """
+
+
+class StackedRandomizedSearchCV(_StackedSearch, RandomizedSearchCV):
+    """RandomizedSearchCV that trains the candidates of a fold together.
+
+    See ``StackedGridSearchCV``; parameters and results are those of
+    ``sklearn.model_selection.RandomizedSearchCV``.
+    """
+
+
+def __getattr__(name):
+    # scikit-learn keeps successive halving behind an import that enables it.
+    if name != "StackedHalvingGridSearchCV":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingGridSearchCV
+
+    cls = type(
+        name,
+        (_StackedSearch, HalvingGridSearchCV),
+        {
+            "__module__": __name__,
+            "__doc__": "HalvingGridSearchCV that trains the candidates of a fold "
+            "together; see ``StackedGridSearchCV``.",
+        },
+    )
+    globals()[name] = cls
+    return cls
