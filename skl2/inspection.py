@@ -8,14 +8,15 @@ from skl2.stack import make_objective
 def optimality(estimator, X, y, sample_weight=None):
     """How far a fit is from a stationary point of its objective J.
 
-    For every weight layer the largest distance of 0 to the sub-differential of J,
+    For every layer the largest distance of 0 to the sub-differential of J, over the
+    layer's weights and biases w:
 
-        max_ij |∂J/∂W_ij|                             where the penalty is smooth,
-        max_ij max(|∂J_smooth/∂W_ij| - s, 0)          where W_ij = 0 under an L1 part of
-                                                      strength s = λρ / (2m).
+        |∂J/∂w|                           where the penalty is smooth in w,
+        max(|∂J_smooth/∂w| - s, 0)        where w = 0 under an L1 part of strength
+                                          s = λρ / (2m).
 
-    0 means that the layer's weights are stationary: no step along them lowers J to
-    first order. It is the honest answer to "did it converge?".
+    0 means that the layer is stationary: no step along its parameters lowers J to first
+    order. It is the honest answer to "did it converge?".
 
     Parameters
     ----------

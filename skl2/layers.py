@@ -40,6 +40,11 @@ class Dense:
             layout.add((self.n_out, 1), penalized=False),
         )
 
+    @property
+    def columns(self):
+        """The columns of theta that hold this layer's parameters."""
+        return slice(self._slots[0].columns.start, self._slots[-1].columns.stop)
+
     def bind(self, theta, grad):
         """Take views of the stack's parameters and of their gradient."""
         self.W, self.b = (slot.view(theta) for slot in self._slots)

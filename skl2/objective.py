@@ -3,7 +3,7 @@
 import numpy as np
 
 from skl2.batches import row_chunks
-from skl2.penalties import per_member
+from skl2.penalties import cast, per_member
 
 
 class Objective:
@@ -28,7 +28,7 @@ class Objective:
         self.network, self.loss, self.penalty = network, loss, penalty
         self.data = data
         self._total_weight = np.broadcast_to(total_weight, len(penalty))
-        self.total_weight = per_member(self._total_weight, network.dtype)
+        self.total_weight = per_member(self._total_weight)
 
     def bind(self, theta):
         """Work on `theta` of shape (K, P) from now on; gradients go to ``grad``."""
@@ -39,7 +39,7 @@ class Objective:
         """Go on with the members `keep`, whose parameters are `theta`."""
         self.penalty = self.penalty.select(keep)
         self._total_weight = self._total_weight[keep]
-        self.total_weight = per_member(self._total_weight, self.network.dtype)
+        self.total_weight = per_member(self._total_weight)
         self.bind(theta)
 
     def batch_loss(self, rows, n_batches):
@@ -48,6 +48,7 @@ class Objective:
         return self._loss(x, y, weight, n_batches / self.total_weight)
 
     def _loss(self, x, y, weight, scale):
+        scale = cast(scale, self.network.dtype)
         n_rows = y.shape[-1]
         raw = self.network.forward(x, n_rows)
         workspace = self.network.workspace(n_rows)
@@ -78,6 +79,13 @@ class Objective:
         return value + self.penalty.value(self.theta), total
 
     def optimality(self, chunks):
-        """Largest distance of 0 to the sub-differential of J, (K, n_weight_layers)."""
+        """Largest distance of 0 to the sub-differential of J, shape (K, n_layers - 1).
+
+        Weights and biases of a layer count alike.
+        """
         _, grad = self.value_and_grad(chunks)
-        return self.penalty.optimality(self.theta, grad)
+        distance = self.penalty.optimality(self.theta, grad)
+        return np.stack(
+            [distance[:, layer.columns].max(axis=1) for layer in self.network.layers],
+            axis=1,
+        )

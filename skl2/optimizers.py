@@ -6,15 +6,18 @@ is scaled by the step each coordinate took. The fixed points are then the statio
 points of J. Without a penalty the steps are those of ``torch.optim``.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
-from skl2.penalties import per_member
+from skl2.penalties import cast, per_member
 
 # Elements a fused update works on at a time: theta, gradient, state and scratch of a
 # block stay in the L1/L2 cache (measured: 8k to 32k elements are equally fast).
 BLOCK = 16384
 
 
+@lru_cache
 def _blocks(K, P):
     """Cut (K, P) into (rows, columns) of about BLOCK elements."""
     if P >= BLOCK:
@@ -79,8 +82,7 @@ class Optimizer:
         self._scratch = np.empty_like(theta[rows, columns])
         # Factors of the update: a float where the members agree, else (K, 1), float64.
         self._factor = {
-            name: per_member(getattr(self, name), np.float64)
-            for name in self.hyperparameters
+            name: per_member(getattr(self, name)) for name in self.hyperparameters
         }
         self.set_learning_rate(self.learning_rate)
 
@@ -88,11 +90,10 @@ class Optimizer:
         """Set the learning rate of every member, shape (K,)."""
         self.learning_rate[...] = learning_rate
         self._largest_rate = float(self.learning_rate.max())
-        self._factor["learning_rate"] = per_member(self.learning_rate, np.float64)
+        self._factor["learning_rate"] = per_member(self.learning_rate)
 
     def _cast(self, factor):
-        # A Python float takes on the dtype of the array it meets, a column does not.
-        return factor if isinstance(factor, float) else factor.astype(self.dtype)
+        return cast(factor, self.dtype)
 
     def select(self, keep, theta):
         """Drop the state of the members not in `keep`; `theta` is what is left."""
@@ -111,6 +112,13 @@ class Optimizer:
         penalty : Penalty
         """
         raise NotImplementedError
+
+    def published(self, theta, penalty):
+        """The parameters to report and to validate: theta itself, for most."""
+        return theta
+
+    def unpublished(self, theta, penalty):
+        """The inverse of ``published``, in place: where a run goes on."""
 
     def get_state(self):
         """What a later ``set_state`` needs to go on as if there had been no break."""
@@ -143,15 +151,41 @@ class SGD(Optimizer):
         self.nesterov = nesterov
 
     def step(self, theta, grad, penalty):
-        lr = self._cast(self._factor["learning_rate"])
-        momentum = self._cast(self._factor["momentum"])
-        overshoots = self._largest_rate * penalty.smooth.largest > 1.0
-        if overshoots or penalty.has_nonsmooth:
-            self._proximal_step(theta, grad, penalty, overshoots)
+        lr, momentum = self._factor["learning_rate"], self._factor["momentum"]
+        proximal = self._needs_prox(penalty)
+        if proximal.all() or not proximal.any():
+            step = self._proximal_step if proximal.any() else self._plain_step
+            step(theta, grad, self.velocity, penalty, lr, momentum)
             return
+        for k in range(len(theta)):
+            # One by one, as the two kinds of step round differently.
+            step = self._proximal_step if proximal[k] else self._plain_step
+            row = slice(k, k + 1)
+            lr, momentum = float(self.learning_rate[k]), float(self.momentum[k])
+            step(
+                theta[row],
+                grad[row],
+                self.velocity[row],
+                penalty.member(k),
+                lr,
+                momentum,
+            )
+
+    def _needs_prox(self, penalty):
+        """Which members have a prox to take: an L1 part, or a decay above 1."""
+        if not penalty.has_nonsmooth and (
+            self._largest_rate * penalty.smooth.largest <= 1.0
+        ):
+            return np.zeros(len(self.learning_rate), dtype=bool)
+        rate = self.learning_rate[:, np.newaxis]
+        overshoots = rate * penalty.smooth.strength > 1.0
+        return (overshoots | (penalty.nonsmooth.strength > 0.0)).any(axis=1)
+
+    def _plain_step(self, theta, grad, velocity, penalty, lr, momentum):
         penalty.gradient(theta, grad)
-        for rows, columns in self._blocks:
-            v, g, w = (a[rows, columns] for a in (self.velocity, grad, theta))
+        lr, momentum = self._cast(lr), self._cast(momentum)
+        for rows, columns in _blocks(*theta.shape):
+            v, g, w = (a[rows, columns] for a in (velocity, grad, theta))
             mu = _rows(momentum, rows)
             g *= _rows(lr, rows)
             v *= mu
@@ -162,22 +196,41 @@ class SGD(Optimizer):
             else:
                 w += v
 
-    def _proximal_step(self, theta, grad, penalty, overshoots):
-        lr = self._cast(self._factor["learning_rate"])
-        momentum = self._cast(self._factor["momentum"])
-        penalty.gradient(theta, grad, step=lr if overshoots else None)
+    def _proximal_step(self, theta, grad, velocity, penalty, lr, momentum):
+        penalty.gradient(theta, grad, step=lr)
+        mu = self._cast(momentum)
         # x is the sequence the prox acts on; Nesterov's θ is x extrapolated by μ v.
-        v = self.velocity
-        previous = theta - momentum * v if self.nesterov else theta.copy()
-        if not self.nesterov:
-            theta += momentum * v
-        theta -= lr * grad
-        penalty.prox(theta, lr)
-        if overshoots:
-            penalty.smooth.shrink(theta, lr)
-        np.subtract(theta, previous, out=v)
         if self.nesterov:
-            theta += momentum * v
+            previous = theta - mu * velocity
+        else:
+            previous = theta.copy()
+            theta += mu * velocity
+        grad *= self._cast(lr)
+        theta -= grad
+        penalty.prox(theta, lr)
+        penalty.smooth.shrink(theta, lr)
+        np.subtract(theta, previous, out=velocity)
+        if self.nesterov:
+            theta += mu * velocity
+
+    def published(self, theta, penalty):
+        """What the run has found: where a prox acts, x and not Nesterov's θ = x + μ v.
+
+        The weights a prox has set to zero are zero in x; in θ they are not until x has
+        stayed at zero for a step.
+        """
+        if not self.nesterov or not self._needs_prox(penalty).any():
+            return theta
+        x = theta.copy()
+        for k in np.flatnonzero(self._needs_prox(penalty)):
+            x[k] -= float(self.momentum[k]) * self.velocity[k]
+        return x
+
+    def unpublished(self, theta, penalty):
+        """The inverse of ``published``, in place: where a run goes on."""
+        if self.nesterov:
+            for k in np.flatnonzero(self._needs_prox(penalty)):
+                theta[k] += float(self.momentum[k]) * self.velocity[k]
 
 
 class Adam(Optimizer):

@@ -17,15 +17,23 @@ the sum of their weights), whatever the batch size.
 import numpy as np
 
 
-def per_member(values, dtype):
+def per_member(values):
     """A factor for arrays with a leading member axis: a float if all agree.
 
-    A Python float keeps the dtype of the array it meets; otherwise a (K, 1) column.
+    Otherwise a (K, 1) float64 column, to be cast where it meets a float32 array (a
+    Python float casts itself). Products of factors are taken before that cast: a member
+    of a stack then gets the numbers it gets alone.
     """
     values = np.asarray(values, dtype=np.float64)
     if (values == values[0]).all():
         return float(values[0])
-    return values[:, np.newaxis].astype(dtype)
+    return values[:, np.newaxis]
+
+
+def cast(factor, dtype):
+    """A factor of ``per_member`` made ready to meet an array of type `dtype`."""
+    # np.float64 is a float too, but one that would promote a float32 array.
+    return float(factor) if isinstance(factor, float) else np.asarray(factor, dtype)
 
 
 class SeparablePenalty:
@@ -46,7 +54,7 @@ class SeparablePenalty:
         self.largest = float(strength.max(initial=0.0))
         # A layer without a penalty is left out: λ = 0 is no penalty, bit for bit.
         self._layers = [
-            (columns, per_member(strength[:, i], dtype))
+            (columns, per_member(strength[:, i]))
             for i, columns in enumerate(weights)
             if strength[:, i].any()
         ]
@@ -83,8 +91,8 @@ class L2(SeparablePenalty):
         """
         for columns, strength in self._layers:
             if step is not None:
-                strength = self._cast(np.minimum(strength, 1.0 / step))
-            out[:, columns] += strength * theta[:, columns]
+                strength = np.minimum(strength, 1.0 / step)
+            out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
 
     def decay(self, theta, step):
         """Multiply the weights by 1 - step · strength, but never by less than 0.
@@ -93,8 +101,8 @@ class L2(SeparablePenalty):
         rate, a float or (K, 1).
         """
         for columns, strength in self._layers:
-            factor = self._cast(np.maximum(1.0 - step * strength, 0.0))
-            theta[:, columns] *= factor
+            factor = np.maximum(1.0 - step * strength, 0.0)
+            theta[:, columns] *= cast(factor, self.dtype)
 
     def shrink(self, theta, step):
         """Divide by 1 + (step · strength - 1)₊, the prox of the strength above 1/step.
@@ -104,10 +112,7 @@ class L2(SeparablePenalty):
         """
         for columns, strength in self._layers:
             excess = np.maximum(step * strength - 1.0, 0.0)
-            theta[:, columns] /= self._cast(1.0 + excess)
-
-    def _cast(self, factor):
-        return np.asarray(factor, self.dtype)
+            theta[:, columns] /= cast(1.0 + excess, self.dtype)
 
 
 class L1(SeparablePenalty):
@@ -119,15 +124,15 @@ class L1(SeparablePenalty):
     def prox(self, theta, step):
         """Soft threshold, W ← sign(W) max(|W| - step · strength, 0), in place.
 
-        `step` is the step size each coordinate took: a float, (K, 1) or (K, P).
+        `step` is the step size each coordinate took: a float, (K, 1), or an array of
+        the shape of theta.
         """
         for columns, strength in self._layers:
             W = theta[:, columns]
-            if np.ndim(step) == 2 and step.shape[1] > 1:
-                step_here = step[:, columns]
+            if np.shape(step) == theta.shape:
+                threshold = step[:, columns] * cast(strength, self.dtype)
             else:
-                step_here = step
-            threshold = np.asarray(step_here * strength, self.dtype)
+                threshold = cast(step * strength, self.dtype)
             # W - clip(W, -t, t) is the soft threshold; within ±t it is exactly W - W.
             W -= np.clip(W, -threshold, threshold)
 
@@ -155,6 +160,7 @@ class Penalty:
 
     def __init__(self, smooth, nonsmooth):
         self.smooth, self.nonsmooth = smooth, nonsmooth
+        self._members = None
         self.has_smooth = smooth.largest > 0.0
         self.has_nonsmooth = nonsmooth.largest > 0.0
 
@@ -163,6 +169,12 @@ class Penalty:
 
     def select(self, keep):
         return Penalty(self.smooth.select(keep), self.nonsmooth.select(keep))
+
+    def member(self, k):
+        """The penalty of one member, as a stack of one."""
+        if self._members is None:
+            self._members = [self.select([i]) for i in range(len(self))]
+        return self._members[k]
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
@@ -187,17 +199,14 @@ class Penalty:
             self.nonsmooth.prox(theta, step)
 
     def optimality(self, theta, grad):
-        """Largest distance of 0 to the sub-differential of J, shape (K, n_layers).
+        """Distance of 0 to the sub-differential of J, by coordinate, shape (K, P).
 
         `grad` is the gradient of the smooth part of J, penalty included.
         """
-        return np.stack(
-            [
-                self.nonsmooth.distance(theta, grad, i).max(axis=1)
-                for i in range(len(self.nonsmooth.weights))
-            ],
-            axis=1,
-        )
+        distance = np.abs(grad)
+        for i, columns in enumerate(self.nonsmooth.weights):
+            distance[:, columns] = self.nonsmooth.distance(theta, grad, i)
+        return distance
 
 
 def make_penalty(layout, penalties, alphas, l1_ratios, m, dtype):

@@ -111,6 +111,7 @@ class StochasticRun:
         """Go on where an earlier run of a stack of one stopped."""
         self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
+        self.optimizer.unpublished(theta, self.objective.penalty)
         self.patience.resume(progress.patience)
 
     def progress(self, split):
@@ -160,9 +161,7 @@ class StochasticRun:
         loss = loss / len(batches) + penalty
         self.rows_seen += self.order.n_rows
         diverged = ~np.isfinite(loss)
-        watched = loss
-        if self.validation is not None:
-            watched = self.validation.scores(self.objective.network)
+        watched = loss if self.validation is None else self._validate()
         improved, exhausted = self.patience.update(watched)
         self._record(epoch, loss, watched, improved, diverged)
         self.schedule.end_epoch(self.optimizer, self.rows_seen)
@@ -174,7 +173,22 @@ class StochasticRun:
             exhausted = stop
         return exhausted | diverged
 
+    def _published(self):
+        return self.optimizer.published(self.theta, self.objective.penalty)
+
+    def _validate(self):
+        """Scores of the parameters as they would be published, shape (K,)."""
+        shown = self._published()
+        if shown is self.theta:
+            return self.validation.scores(self.objective.network)
+        going_on = self.theta.copy()
+        self.theta[...] = shown
+        scores = self.validation.scores(self.objective.network)
+        self.theta[...] = going_on
+        return scores
+
     def _record(self, epoch, loss, watched, improved, diverged):
+        shown = self._published() if self.validation is not None else self.theta
         for i, k in enumerate(self.members):
             result = self.results[k]
             result.n_iter = epoch
@@ -182,7 +196,7 @@ class StochasticRun:
             if self.validation is not None:
                 result.validation_scores.append(float(watched[i]))
                 if improved[i]:
-                    self.best_theta[k] = self.theta[i]
+                    self.best_theta[k] = shown[i]
             if diverged[i]:
                 result.diverged_at = epoch
             if self.verbose:
@@ -198,12 +212,13 @@ class StochasticRun:
 
     def _leave(self, stop, message):
         """Store the results of the members in the mask `stop` and drop them."""
+        shown = self._published()
         for i in np.flatnonzero(stop):
             result = self.results[self.members[i]]
             result.message, result.rows_seen = message, self.rows_seen
             best = float(self.patience.best[i])
             if self.validation is None:
-                result.theta, result.best_loss = self.theta[i], best
+                result.theta, result.best_loss = shown[i], best
             else:
                 result.theta = self.best_theta[self.members[i]]
                 result.best_validation_score = best

@@ -1,0 +1,754 @@
+"""Bad input: an error that names the parameter, the value got and what is allowed.
+
+One table of parameters, one of data. Every row is asked of an estimator never
+fitted (nothing may be fitted afterwards) and of a fitted one (it must predict as
+before).
+"""
+
+import copy
+import re
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skl2 import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ESTIMATORS = [MLPClassifier, MLPRegressor]
+both = pytest.mark.parametrize("Estimator", ESTIMATORS)
+
+N = 20
+RNG = np.random.RandomState(0)
+X = RNG.standard_normal((N, 3))
+Y = {MLPClassifier: np.arange(N) % 2, MLPRegressor: RNG.standard_normal(N)}
+
+
+def make(Estimator, **params):
+    return Estimator(
+        **{**{"hidden_layer_sizes": 4, "max_iter": 2, "random_state": 0}, **params}
+    )
+
+
+def says(*patterns):
+    """A regex that matches a message in which each pattern is found, in any order."""
+    return "(?is)" + "".join(f"(?=.*{pattern})" for pattern in patterns)
+
+
+def predictions(est, X=X):
+    if isinstance(est, MLPClassifier):
+        return est.predict_proba(X)
+    return est.predict(X)
+
+
+# ---------------------------------------------------------------- parameters
+
+POSITIVE_INT = "integer.*(>= ?1|\\[1, inf\\))"
+AT_LEAST_0 = "(>= ?0|\\[0, inf\\))"
+ABOVE_0 = "(> ?0|\\(0, inf\\))"
+UNIT = "\\[0, 1\\]"
+BOOL = "True or False|bool"
+
+# parameter, value, what the message says is allowed (the name and the value got are
+# looked for in every row)
+PARAMETERS = [
+    *(
+        ("alpha", value, "finite.*>= ?0")
+        for value in (
+            -1,
+            -1e-9,
+            np.nan,
+            np.inf,
+            -np.inf,
+            None,
+            "big",
+            True,
+            1j,
+            [0.1, -0.1],
+            [0.1, np.nan],
+            [[0.1, 0.1]],
+            ["a", "b"],
+        )
+    ),
+    ("alpha", [0.1], "2 weight layers"),
+    ("alpha", [0.1, 0.2, 0.3], "2 weight layers"),
+    ("alpha", [], "2 weight layers"),
+    *(
+        ("l1_ratio", value, UNIT)
+        for value in (-0.1, 1.1, np.nan, np.inf, None, "half", True, [0.5])
+    ),
+    *(
+        ("penalty", value, "'l2'.*'l1'.*'elasticnet'.*None")
+        for value in ("L2", "none", "", 2, True, ["l2"])
+    ),
+    *(
+        ("solver", value, "'lbfgs'.*'sgd'.*'adam'.*'adamw'")
+        for value in ("Adam", "newton", "", None, 1, ["adam"])
+    ),
+    *(
+        (
+            "activation",
+            value,
+            "".join(
+                f"(?=.*'{name}')"
+                for name in (
+                    "identity logistic tanh relu leaky_relu elu gelu silu".split()
+                )
+            ),
+        )
+        for value in ("ReLU", "sigmoid", None, 0, np.tanh)
+    ),
+    *(
+        ("learning_rate", value, "'constant'.*'invscaling'.*'adaptive'")
+        for value in ("optimal", None, 0.1)
+    ),
+    *(
+        ("batch_size", value, f"'auto' or.*{POSITIVE_INT}")
+        for value in (0, -1, 2.5, "big", None, np.nan, True, [10])
+    ),
+    *(
+        ("hidden_layer_sizes", value, "(> ?0|>= ?1)")
+        for value in (
+            0,
+            -1,
+            2.5,
+            None,
+            "10",
+            True,
+            (0,),
+            (4, 0),
+            (4, -3),
+            (4.0,),
+            [4, None],
+            [[4, 4]],
+            np.array([2.5]),
+        )
+    ),
+    *(
+        ("learning_rate_init", value, ABOVE_0)
+        for value in (0, -0.1, np.nan, np.inf, None, "fast", True)
+    ),
+    *(("power_t", value, AT_LEAST_0) for value in (-1, np.nan, np.inf, None, "a")),
+    *(
+        ("max_iter", value, POSITIVE_INT)
+        for value in (0, -5, 2.5, np.inf, None, "many", True)
+    ),
+    *(("shuffle", value, BOOL) for value in ("yes", 1, 0, None)),
+    *(
+        ("random_state", value, "None.*integer.*RandomState")
+        for value in ("seed", -1, 2**32, 0.5, [0])
+    ),
+    *(("tol", value, AT_LEAST_0) for value in (-1, np.nan, np.inf, None, "small")),
+    *(("verbose", value, "bool.*integer >= ?0") for value in ("loud", -1, None, 0.5)),
+    *(("warm_start", value, BOOL) for value in ("yes", 1, 0, None)),
+    *(("momentum", value, UNIT) for value in (2, -0.1, np.nan, None, "nesterov")),
+    *(("nesterovs_momentum", value, BOOL) for value in ("yes", 1, 0, None)),
+    *(("early_stopping", value, BOOL) for value in ("auto", 1, 0, None)),
+    *(
+        ("validation_fraction", value, "[\\[(]0, 1\\)")
+        for value in (1, 1.0, -0.1, 1.5, np.nan, None, "tenth", True)
+    ),
+    *(
+        (name, value, "\\[0, 1\\)")
+        for name in ("beta_1", "beta_2")
+        for value in (1, -0.1, 1.5, np.nan, None, "a")
+    ),
+    *(("epsilon", value, ABOVE_0) for value in (0, -1e-8, np.nan, np.inf, None, "a")),
+    *(
+        ("n_iter_no_change", value, f"{POSITIVE_INT} or inf")
+        for value in (0, -1, 2.5, np.nan, -np.inf, None, "a", True)
+    ),
+    *(("max_fun", value, POSITIVE_INT) for value in (0, -1, 2.5, None, "a", True)),
+]
+
+PARAMETER_ROWS = [
+    *((Estimator, *row) for row in PARAMETERS for Estimator in ESTIMATORS),
+    *(
+        (
+            MLPRegressor,
+            "loss",
+            value,
+            "'squared_error'.*'poisson'.*'absolute_error'.*'huber'",
+        )
+        for value in ("mse", "log_loss", None, 2)
+    ),
+    *(
+        (MLPRegressor, "huber_delta", value, ABOVE_0)
+        for value in (0, -1, np.nan, np.inf, None, "a")
+    ),
+]
+
+
+def got(value):
+    """The value as a message shows it: repr, NumPy's layout left open."""
+    return re.sub(r"(\\ |\s)+", r"\\s+", re.escape(repr(value)))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    "Estimator, name, value, allowed",
+    PARAMETER_ROWS,
+    ids=lambda value: getattr(value, "__name__", None) or str(value)[:30],
+)
+def test_bad_parameter(Estimator, name, value, allowed, method):
+    if method == "partial_fit" and name == "solver":
+        # partial_fit exists for the stochastic solvers only.
+        assert not hasattr(make(Estimator, solver=value), "partial_fit")
+        return
+    y = Y[Estimator]
+    classes = {"classes": [0, 1]} if Estimator is MLPClassifier else {}
+    if method == "fit":
+        classes = {}
+    message = says(name, got(value), allowed)
+
+    est = make(Estimator, **{name: value})
+    with pytest.raises(ValueError, match=message):
+        getattr(est, method)(X, y, **classes)
+    assert not hasattr(est, "coefs_")
+    with pytest.raises(NotFittedError):
+        est.predict(X)
+
+    # What is fitted is not touched by a bad call ...
+    est = make(Estimator)
+    getattr(est, method)(X, y, **classes)
+    before = predictions(est)
+    est.set_params(**{name: value})
+    with pytest.raises(ValueError, match=message):
+        getattr(est, method)(X, y, **classes)
+    assert_array_equal(predictions(est), before)
+    # ... and the estimator trains again once the parameter is good.
+    est.set_params(**{name: getattr(make(Estimator), name)})
+    getattr(est, method)(X, y, **classes)
+    assert np.isfinite(predictions(est)).all()
+
+
+@both
+def test_every_parameter_has_a_row(Estimator):
+    covered = {row[1] for row in PARAMETER_ROWS if row[0] is Estimator}
+    assert covered == set(Estimator().get_params())
+
+
+GOOD = [
+    ("alpha", 0),
+    ("alpha", np.float32(0.5)),
+    ("alpha", np.int64(3)),
+    ("alpha", (0.1, 0)),
+    ("alpha", np.array([0.1, 0.2])),
+    ("alpha", np.array([1, 2])),
+    ("alpha", np.array(0.5)),
+    ("l1_ratio", 0),
+    ("l1_ratio", 1),
+    ("l1_ratio", np.float32(0.5)),
+    ("penalty", np.str_("l1")),
+    ("penalty", None),
+    ("solver", np.str_("sgd")),
+    ("activation", np.str_("tanh")),
+    ("learning_rate", np.str_("adaptive")),
+    ("batch_size", np.int64(7)),
+    ("hidden_layer_sizes", ()),
+    ("hidden_layer_sizes", []),
+    ("hidden_layer_sizes", np.int64(3)),
+    ("hidden_layer_sizes", np.array([3, 2])),
+    ("hidden_layer_sizes", [3, 2]),
+    ("max_iter", np.int64(2)),
+    ("shuffle", np.True_),
+    ("early_stopping", np.False_),
+    ("warm_start", np.True_),
+    ("random_state", np.int64(3)),
+    ("random_state", np.random.RandomState(0)),
+    ("random_state", None),
+    ("verbose", 0),
+    ("verbose", np.False_),
+    ("momentum", 0),
+    ("momentum", 1),
+    ("beta_1", 0),
+    ("tol", 0),
+    ("power_t", 0),
+    ("n_iter_no_change", np.inf),
+    ("n_iter_no_change", np.int64(3)),
+    ("learning_rate_init", np.float32(0.01)),
+    ("validation_fraction", np.float32(0.5)),
+]
+
+
+@both
+@pytest.mark.parametrize("name, value", GOOD, ids=str)
+def test_values_at_the_edge_are_good(Estimator, name, value):
+    # NumPy's scalars are what a grid given as an array hands over.
+    est = make(Estimator, **{name: value}).fit(X, Y[Estimator])
+    assert np.isfinite(predictions(est)).all()
+
+
+@both
+def test_early_stopping_with_lbfgs(Estimator):
+    message = says("early_stopping", "lbfgs", "'?(sgd|adam)")
+    est = make(Estimator, early_stopping=True, solver="lbfgs")
+    with pytest.raises(ValueError, match=message):
+        est.fit(X, Y[Estimator])
+    assert not hasattr(est, "coefs_")
+
+    est = make(Estimator).fit(X, Y[Estimator])
+    before = predictions(est)
+    est.set_params(early_stopping=True, solver="lbfgs")
+    with pytest.raises(ValueError, match=message):
+        est.fit(X, Y[Estimator])
+    assert_array_equal(predictions(est), before)
+
+
+@both
+def test_partial_fit_with_early_stopping(Estimator):
+    est = make(Estimator, early_stopping=True)
+    classes = {"classes": [0, 1]} if Estimator is MLPClassifier else {}
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping"):
+        est.partial_fit(X, Y[Estimator], **classes)
+    assert not hasattr(est, "coefs_")
+
+
+# ---------------------------------------------------------------------- data
+
+
+def with_value(array, value):
+    array = np.array(array, dtype=np.float64)
+    array.flat[3] = value
+    return array
+
+
+EMPTY = says("0 sample", "minimum of 1")
+NO_FLOAT = "could not convert string to float|dtype='numeric' is not compatible"
+
+# label, estimators, what the data becomes (X, y, sample_weight), exception, message
+DATA = [
+    ("empty X", ESTIMATORS, lambda X, y: (X[:0], y[:0]), ValueError, EMPTY),
+    (
+        "no column",
+        ESTIMATORS,
+        lambda X, y: (X[:, :0], y),
+        ValueError,
+        says("0 feature", "minimum of 1"),
+    ),
+    (
+        "1D X",
+        ESTIMATORS,
+        lambda X, y: (X[:, 0], y),
+        ValueError,
+        says("Expected 2D array", "got 1D array"),
+    ),
+    ("3D X", ESTIMATORS, lambda X, y: (X[:, :, None], y), ValueError, "dim 3"),
+    (
+        "scalar X",
+        ESTIMATORS,
+        lambda X, y: (3.0, y),
+        ValueError,
+        says("Expected 2D array", "got scalar array"),
+    ),
+    ("None X", ESTIMATORS, lambda X, y: (None, y), ValueError, "Expected 2D array"),
+    (
+        "NaN in X",
+        ESTIMATORS,
+        lambda X, y: (with_value(X, np.nan), y),
+        ValueError,
+        "Input X contains NaN",
+    ),
+    *(
+        (
+            f"{value} in X",
+            ESTIMATORS,
+            lambda X, y, value=value: (with_value(X, value), y),
+            ValueError,
+            "Input X contains infinity",
+        )
+        for value in (np.inf, -np.inf)
+    ),
+    *(
+        (
+            f"NaN in {container.__name__}",
+            ESTIMATORS,
+            lambda X, y, container=container: (container(with_value(X, np.nan)), y),
+            ValueError,
+            "Input X contains NaN",
+        )
+        for container in (sp.csr_matrix, sp.csc_array)
+    ),
+    (
+        "NaN in y",
+        ESTIMATORS,
+        lambda X, y: (X, with_value(y, np.nan)),
+        ValueError,
+        "Input y contains NaN",
+    ),
+    (
+        "inf in y",
+        ESTIMATORS,
+        lambda X, y: (X, with_value(y, np.inf)),
+        ValueError,
+        "Input y contains infinity",
+    ),
+    (
+        "y too short",
+        ESTIMATORS,
+        lambda X, y: (X, y[:-1]),
+        ValueError,
+        "inconsistent numbers of samples: \\[20, 19\\]",
+    ),
+    (
+        "X too short",
+        ESTIMATORS,
+        lambda X, y: (X[:-1], y),
+        ValueError,
+        "inconsistent numbers of samples: \\[19, 20\\]",
+    ),
+    ("y None", ESTIMATORS, lambda X, y: (X, None), ValueError, "requires y"),
+    ("scalar y", ESTIMATORS, lambda X, y: (X, 3), TypeError, "got scalar|Singleton"),
+    ("3D y", ESTIMATORS, lambda X, y: (X, np.zeros((N, 2, 2))), ValueError, "dim 3"),
+    (
+        "no output",
+        ESTIMATORS,
+        lambda X, y: (X, np.zeros((N, 0))),
+        ValueError,
+        says("0 feature", "minimum of 1"),
+    ),
+    (
+        "complex X",
+        ESTIMATORS,
+        lambda X, y: (X + 1j, y),
+        ValueError,
+        "Complex data not supported",
+    ),
+    (
+        "object X of str",
+        ESTIMATORS,
+        lambda X, y: (np.full(X.shape, "a", dtype=object), y),
+        ValueError,
+        NO_FLOAT,
+    ),
+    (
+        "str X",
+        ESTIMATORS,
+        lambda X, y: (np.full(X.shape, "a"), y),
+        ValueError,
+        NO_FLOAT,
+    ),
+    (
+        "object X of dict",
+        ESTIMATORS,
+        lambda X, y: (np.full(X.shape, {}, dtype=object), y),
+        TypeError,
+        says("float\\(\\) argument must be", "dict"),
+    ),
+    (
+        "one class",
+        [MLPClassifier],
+        lambda X, y: (X, np.full(N, 7)),
+        ValueError,
+        says("class", "\\b7\\b", "(at least 2|same) classes"),
+    ),
+    (
+        "one class of str",
+        [MLPClassifier],
+        lambda X, y: (X, np.full(N, "cat")),
+        ValueError,
+        says("class", "cat", "(at least 2|same) classes"),
+    ),
+    (
+        "continuous y",
+        [MLPClassifier],
+        lambda X, y: (X, np.linspace(0, 1, N)),
+        ValueError,
+        "Unknown label type",
+    ),
+    (
+        "multi-output multi-class",
+        [MLPClassifier],
+        lambda X, y: (X, np.c_[y, y + 1, y + 2]),
+        ValueError,
+        "Unknown label type|[Mm]ultioutput target data is not supported",
+    ),
+    (
+        "y of str",
+        [MLPRegressor],
+        lambda X, y: (X, np.array(list("ab" * (N // 2)))),
+        ValueError,
+        NO_FLOAT,
+    ),
+    (
+        "object y of str",
+        [MLPRegressor],
+        lambda X, y: (X, np.array(list("ab" * (N // 2)), dtype=object)),
+        ValueError,
+        NO_FLOAT,
+    ),
+    (
+        "complex y",
+        [MLPRegressor],
+        lambda X, y: (X, y + 1j),
+        ValueError,
+        "Complex data not supported",
+    ),
+    # sample_weight
+    *(
+        (
+            f"{label} weight",
+            ESTIMATORS,
+            lambda X, y, weight=weight: (X, y, weight),
+            ValueError,
+            says("sample_?\\s?weight", *patterns),
+        )
+        for label, weight, patterns in [
+            ("negative", with_value(np.ones(N), -0.5), ("-0.5", "(>= ?0|negative)")),
+            ("all-negative", -np.ones(N), ("-1", "(>= ?0|negative)")),
+            ("all-zero", np.zeros(N), ("(zero|> ?0|positive)",)),
+            ("NaN", with_value(np.ones(N), np.nan), ("NaN",)),
+            ("inf", with_value(np.ones(N), np.inf), ("infinity",)),
+            ("short", np.ones(N - 1), ("\\b19\\b", "\\b20\\b")),
+            ("long", np.ones(N + 1), ("\\b21\\b", "\\b20\\b")),
+            ("2D", np.ones((N, 2)), ("\\(20, 2\\)|2D array",)),
+        ]
+    ),
+    (
+        "weight of str",
+        ESTIMATORS,
+        lambda X, y: (X, y, ["a"] * N),
+        ValueError,
+        NO_FLOAT,
+    ),
+    (
+        "complex weight",
+        ESTIMATORS,
+        lambda X, y: (X, y, np.ones(N) + 1j),
+        ValueError,
+        "Complex data not supported",
+    ),
+]
+
+DATA_ROWS = [
+    pytest.param(Estimator, *row, id=f"{label.replace(' ', '-')}-{Estimator.__name__}")
+    for label, estimators, *row in DATA
+    for Estimator in estimators
+]
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("Estimator, mutate, exception, message", DATA_ROWS)
+def test_bad_data(Estimator, mutate, exception, message, solver):
+    y = Y[Estimator]
+    est = make(Estimator, solver=solver)
+    with pytest.raises(exception, match=message):
+        est.fit(*mutate(X, y))
+    assert not hasattr(est, "coefs_")
+    with pytest.raises(NotFittedError):
+        est.predict(X)
+
+    for warm_start in [False, True]:
+        est = make(Estimator, solver=solver, warm_start=warm_start).fit(X, y)
+        before = predictions(est)
+        with pytest.raises(exception, match=message):
+            est.fit(*mutate(X, y))
+        assert_array_equal(predictions(est), before)
+
+
+@pytest.mark.parametrize(
+    "Estimator, mutate, exception, message",
+    [row for row in DATA_ROWS if not row.id.startswith("one-class")],
+)
+def test_bad_data_in_partial_fit(Estimator, mutate, exception, message):
+    y = Y[Estimator]
+    classes = {"classes": [0, 1]} if Estimator is MLPClassifier else {}
+    est = make(Estimator)
+
+    def partial_fit(X, y, sample_weight=None):
+        est.partial_fit(X, y, sample_weight=sample_weight, **classes)
+
+    with pytest.raises(exception, match=message):
+        partial_fit(*mutate(X, y))
+    assert not hasattr(est, "coefs_")
+
+    est = make(Estimator)
+    partial_fit(X, y)
+    undisturbed = copy.deepcopy(est)
+    with pytest.raises(exception, match=message):
+        partial_fit(*mutate(X, y))
+    assert_array_equal(predictions(est), predictions(undisturbed))
+    # Not only the weights: training goes on as if the bad call had never been made.
+    partial_fit(X, y)
+    undisturbed.partial_fit(X, y)
+    assert_array_equal(predictions(est), predictions(undisturbed))
+
+
+def test_one_class_is_a_fair_chunk():
+    est = make(MLPClassifier).partial_fit(X, np.ones(N), classes=[0, 1])
+    assert est.predict_proba(X).shape == (N, 2)
+
+
+@pytest.mark.parametrize(
+    "classes, y, message",
+    [
+        (None, [0, 1], "classes must be passed on the first call"),
+        ([0, 1], [0, 2], says("classes", "2", "0.*1")),
+        ([5], [5, 5], says("class", "5")),
+    ],
+    ids=["missing", "unknown-label", "one-class"],
+)
+def test_bad_classes_in_partial_fit(classes, y, message):
+    est = make(MLPClassifier)
+    with pytest.raises(ValueError, match=message):
+        est.partial_fit(X, np.resize(y, N), classes=classes)
+    assert not hasattr(est, "coefs_")
+
+
+@both
+def test_bad_data_in_predict(Estimator):
+    est = make(Estimator).fit(X, Y[Estimator])
+    methods = ["predict"]
+    if Estimator is MLPClassifier:
+        methods += ["predict_proba", "predict_log_proba", "decision_function"]
+    for method in methods:
+        predict = getattr(est, method)
+        for bad, message in [
+            (X[:, :2], says("2 features", "expecting 3")),
+            (X[:0], EMPTY),
+            (X[0], "Expected 2D array"),
+            (with_value(X, np.nan), "Input X contains NaN"),
+            (X + 1j, "Complex data not supported"),
+        ]:
+            with pytest.raises(ValueError, match=message):
+                predict(bad)
+
+
+@pytest.mark.parametrize(
+    "method, solver", [("fit", "adam"), ("fit", "lbfgs"), ("partial_fit", "adam")]
+)
+def test_poisson_with_negative_y(method, solver):
+    y = np.arange(N, dtype=float)
+    est = make(MLPRegressor, loss="poisson", solver=solver)
+    message = says("\\by\\b", "poisson", "-0.25", "(>= ?0|non-?negative)")
+    with pytest.raises(ValueError, match=message):
+        getattr(est, method)(X, with_value(y, -0.25))
+    assert not hasattr(est, "coefs_")
+
+    getattr(est, method)(X, y)  # zeros are fine
+    before = predictions(est)
+    with pytest.raises(ValueError, match=message):
+        getattr(est, method)(X, with_value(y, -0.25))
+    assert_array_equal(predictions(est), before)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@both
+def test_warm_start_with_other_shapes(Estimator, method):
+    # Another number of columns or outputs cannot go on from these weights.
+    y = Y[Estimator]
+    est = make(Estimator, warm_start=True).fit(X, y)
+    before = predictions(est)
+    with pytest.raises(ValueError, match=says("2 features", "expecting 3")):
+        getattr(est, method)(X[:, :2], y)
+    assert_array_equal(predictions(est), before)
+    if Estimator is MLPRegressor:
+        with pytest.raises(ValueError, match=says("outputs?", "\\b2\\b", "\\b1\\b")):
+            getattr(est, method)(X, np.c_[y, y])
+        assert_array_equal(predictions(est), before)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@both
+def test_warm_start_with_other_hidden_layers(Estimator, method):
+    y = Y[Estimator]
+    est = make(Estimator, warm_start=True).fit(X, y)
+    before = predictions(est)
+    est.set_params(hidden_layer_sizes=(5, 5))
+    with pytest.raises(ValueError, match="hidden_layer_sizes"):
+        getattr(est, method)(X, y)
+    assert_array_equal(predictions(est), before)
+
+
+def test_unsupported_keyword():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weights'"):
+        make(MLPRegressor).fit(X, Y[MLPRegressor], weights=np.ones(N))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lambda_'"):
+        MLPRegressor(lambda_=1)
+
+
+# ---------------------------------------------------------------- divergence
+
+# ±SCALE in equal numbers: mean 0, standard deviation and largest absolute value all
+# SCALE, so that whatever the message calls the scale of a column is this number.
+SCALE = 8e6
+UNSCALED = X.copy()
+UNSCALED[:, 1] = SCALE * (-1) ** np.arange(N)
+# Labels that column tells nothing about: a classifier that gets everything right
+# has no gradient left to diverge by.
+TARGET = {MLPClassifier: np.arange(N) // 2 % 2, MLPRegressor: Y[MLPRegressor]}
+
+DIVERGING = {
+    "solver": "sgd",
+    "activation": "identity",
+    "hidden_layer_sizes": (4, 4),
+    "learning_rate_init": 1e3,
+    "max_iter": 200,
+}
+DIVERGED = says(
+    "epoch \\d+",
+    "scale",
+    "8e\\+0?6|8000000|8,000,000",
+    "learning_rate_init.*1000|learning rate",
+)
+
+
+@both
+def test_divergence(Estimator):
+    y = TARGET[Estimator]
+    est = make(Estimator, **DIVERGING)
+    with warnings.catch_warnings():
+        # The error says it all: no overflow warnings on top.
+        warnings.simplefilter("error", RuntimeWarning)
+        with pytest.raises(ValueError, match=DIVERGED):
+            est.fit(UNSCALED, y)
+    assert not hasattr(est, "coefs_")
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix, sp.csc_array])
+def test_divergence_names_the_scale_of_any_container(container):
+    est = make(MLPRegressor, **DIVERGING)
+    with pytest.raises(ValueError, match=DIVERGED):
+        est.fit(container(UNSCALED), Y[MLPRegressor])
+
+
+@both
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_divergence_leaves_the_fitted_estimator_as_it_was(Estimator, method):
+    y = TARGET[Estimator]
+    est = make(
+        Estimator, **{**DIVERGING, "learning_rate_init": 1e-3}, warm_start=True
+    ).fit(X, y)
+    est.set_params(learning_rate_init=1e3)
+    with pytest.raises(ValueError, match=DIVERGED):
+        # A call may end before the numbers overflow; some call does not.
+        for _ in range(200):
+            expected = copy.deepcopy(est)
+            getattr(est, method)(UNSCALED, y)
+    with np.errstate(over="ignore", invalid="ignore"):  # they may be close to it
+        assert_array_equal(predictions(est), predictions(expected))
+    for name in ["n_iter_", "loss_", "t_", "loss_curve_", "best_loss_"]:
+        assert getattr(est, name) == getattr(expected, name), name
+
+
+def test_best_weights_survive_divergence_under_early_stopping():
+    # There are good weights to go back to: a warning, not an error.
+    y = 5.0 * X[:, 0]
+    est = make(
+        MLPRegressor,
+        solver="sgd",
+        activation="identity",
+        learning_rate_init=0.6,
+        max_iter=500,
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=400,
+    )
+    with pytest.warns(ConvergenceWarning, match="epoch \\d+"):
+        est.fit(np.c_[X, 100 * X[:, 1]], y)
+    assert np.isfinite(est.predict(np.c_[X, 100 * X[:, 1]])).all()
+    assert est.best_validation_score_ == np.nanmax(est.validation_scores_)

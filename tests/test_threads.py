@@ -1,0 +1,118 @@
+"""The limit on BLAS threads: kept while anyone needs it, restored afterwards."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skl2.threads import THREADED_PRODUCT, blas_threads_for, single_threaded_blas
+
+
+def blas_threads():
+    return {
+        library["num_threads"]
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    }
+
+
+def in_a_thread(function):
+    """Call in a thread of its own that has ended afterwards.
+
+    Newer versions of threadpoolctl let the first thread that sets a limit alone set
+    others, as long as it lives.
+    """
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def two_threads():
+    limits = []
+    in_a_thread(lambda: limits.append(threadpool_limits(2, user_api="blas")))
+    yield
+    in_a_thread(limits[0].restore_original_limits)
+
+
+def test_this_blas_can_be_limited(two_threads):
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_overlapping_trainings_restore_the_limit(two_threads, first_to_leave):
+    leave = [threading.Event(), threading.Event()]
+    inside = [threading.Event(), threading.Event()]
+    left = [threading.Event(), threading.Event()]
+    seen = []
+
+    def train(k):
+        with single_threaded_blas:
+            seen.append(blas_threads())
+            inside[k].set()
+            leave[k].wait(10)
+        left[k].set()
+        end.wait(10)
+
+    end = threading.Event()
+    threads = [threading.Thread(target=train, args=[k]) for k in range(2)]
+    try:
+        for k in range(2):
+            threads[k].start()
+            assert inside[k].wait(10)
+        leave[first_to_leave].set()
+        assert left[first_to_leave].wait(10)
+        # The other one still trains.
+        seen.append(blas_threads())
+        leave[1 - first_to_leave].set()
+        assert left[1 - first_to_leave].wait(10)
+        # Both are done, and their threads go on with something else.
+        seen.append(blas_threads())
+    finally:
+        for event in (*leave, end):
+            event.set()
+        for thread in threads:
+            thread.join(10)
+    assert seen == [{1}, {1}, {1}, {2}]
+
+
+def test_a_training_in_the_main_thread_leaves_the_limit_to_others(two_threads):
+    # A thread pool that lives on, as joblib's and the main thread do.
+    seen = []
+
+    def train():
+        with single_threaded_blas:
+            seen.append(blas_threads())
+        seen.append(blas_threads())
+
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            train()
+            pool.submit(train).result()
+    assert seen == [{1}, {2}] * 4
+
+
+def test_nested_and_repeated(two_threads):
+    for _ in range(2):
+        with single_threaded_blas:
+            with single_threaded_blas:
+                assert blas_threads() == {1}
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_an_exception_restores_the_limit(two_threads):
+    with pytest.raises(KeyboardInterrupt), single_threaded_blas:
+        raise KeyboardInterrupt
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("n_rows, largest", [(16, (8, 30)), (1, (30, 8))])
+@pytest.mark.parametrize("large", [False, True])
+def test_only_large_products_keep_the_threads(two_threads, large, n_rows, largest):
+    n_in, n_out = largest
+    n_in *= THREADED_PRODUCT // (n_in * n_out * n_rows) + large
+    with blas_threads_for((2, n_in, n_out, 1), n_rows):
+        assert blas_threads() == ({2} if large else {1})
+    assert blas_threads() == {2}
