@@ -831,6 +831,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                         "classes must be passed on the first call to partial_fit."
                     )
                 self.classes_ = unique_labels(classes)
+                if len(self.classes_) < 2:
+                    raise ValueError(
+                        f"classes has one class only, {self.classes_.tolist()}; a "
+                        "classifier needs at least 2 classes."
+                    )
             elif classes is not None and not np.array_equal(
                 self.classes_, unique_labels(classes)
             ):

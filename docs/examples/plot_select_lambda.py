@@ -1,7 +1,7 @@
 r"""
-======================================
+=======================================
 Select λ by cross-validated grid search
-======================================
+=======================================
 
 How much should the weights of a network be penalized? skl2 minimises
 
@@ -176,7 +176,8 @@ for name, load in DATA_SETS.items():
 # -----------
 # Too small a λ, on the left of each panel, and the network overfits; too large a λ,
 # on the right, and it underfits. With L1 the dashed line tells how many of the
-# weights are exactly zero on the way.
+# weights are exactly zero on the way. Curves need not be smooth: J is not convex, and
+# every fit ends in a local minimum of its own.
 
 
 def plot_panel(ax, search, tests):
@@ -192,7 +193,7 @@ def plot_panel(ax, search, tests):
             marker="o",
             markersize=4,
             capsize=3,
-            label=f"log-loss, {N_FOLDS}-fold CV (mean ± standard error)",
+            label=f"log-loss: mean ± standard error over {N_FOLDS} folds",
         ),
         ax.axvline(
             search.best_params_["mlp__alpha"],
@@ -200,10 +201,13 @@ def plot_panel(ax, search, tests):
             linewidth=6,
             alpha=0.35,
             zorder=0,
-            label="chosen λ (lowest CV log-loss)",
+            label="chosen λ: lowest mean log-loss",
         ),
     ]
     ax.set(xscale="log", yscale="log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.grid(alpha=0.3)
     if cv["mean_test_zeros"].any():
         right = ax.twinx()
@@ -214,7 +218,7 @@ def plot_panel(ax, search, tests):
             linestyle="--",
             marker="s",
             markersize=4,
-            label="share of weights that are exactly 0 (right axis)",
+            label="share of weights that are exactly 0",
         )
         right.set(ylim=(-0.03, 1.03), ylabel="share of exact zeros")
         right.yaxis.label.set_color("C1")
@@ -235,7 +239,7 @@ def plot_panel(ax, search, tests):
     return lines
 
 
-def plot(plt, results):
+def plot(results):
     fig, axes = plt.subplots(
         len(PENALTIES),
         len(DATA_SETS),
@@ -249,7 +253,7 @@ def plot(plt, results):
         for ax, name in zip(row, DATA_SETS, strict=True):
             lines = plot_panel(ax, *results[penalty, name])
             ax.set_title(f"{name}, penalty='{penalty}'")
-        row[0].set_ylabel("log-loss")
+        row[0].set_ylabel("log-loss of held-out folds")
     for ax in axes[-1]:
         ax.set_xlabel("λ (alpha)")
     fig.suptitle("Selecting λ by grid search: too small overfits, too large underfits")
@@ -259,6 +263,7 @@ def plot(plt, results):
 
 try:
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 except ImportError:
     print("\nNo plot: matplotlib is not installed (pip install matplotlib).")
 else:
@@ -266,5 +271,5 @@ else:
     parser.add_argument("--output", type=Path, default=Path("select_lambda.png"))
     # Known arguments only: a documentation builder runs this file with its own.
     output = parser.parse_known_args()[0].output
-    plot(plt, results).savefig(output, dpi=120)
+    plot(results).savefig(output, dpi=120)
     print(f"\nPlot saved as {output}")
