@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, check_random_state, column_or_1d
@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2 import parameters
+from skl2.alphas import scale_alpha
 from skl2.batches import TrainingSet, row_chunks
 from skl2.losses import REGRESSION_LOSSES, BinaryLogLoss, Huber, MultinomialLogLoss
 from skl2.network import Network
@@ -221,7 +222,7 @@ class BaseMLP(BaseEstimator, ABC):
         n_rows, n_features = data.X.shape
         hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
         layer_sizes = (n_features, *hidden, len(data.y))
-        alpha = parameters.check_alpha(self.alpha, len(layer_sizes) - 1)
+        alpha = self._alpha(data, len(layer_sizes) - 1)
         batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
         if batch_size > n_rows and self.batch_size != "auto":
             warnings.warn(
@@ -269,6 +270,14 @@ class BaseMLP(BaseEstimator, ABC):
                 member.random_state = member.progress.stream
         return shape, member
 
+    def _alpha(self, data, n_weight_layers):
+        """λ of every weight layer."""
+        alpha = parameters.check_alpha(self.alpha, n_weight_layers)
+        if alpha is None:
+            value = scale_alpha(data, self._loss(), self.penalty, n_weight_layers)
+            alpha = np.full(n_weight_layers, value)
+        return alpha
+
     def _fitted_theta(self, shape):
         """The fitted weights as one row of theta; where a warm start begins."""
         fitted = tuple([c.shape[0] for c in self.coefs_] + [self.n_outputs_])
@@ -282,6 +291,20 @@ class BaseMLP(BaseEstimator, ABC):
         return Network(shape.layer_sizes, shape.activation, shape.dtype).pack(
             coefs, self.intercepts_
         )
+
+    def _like(self, other):
+        """Take over what validating and encoding the data has taught `other`."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+        self._learn_from(other)
+        return self
+
+    def _with_weights(self, theta, shape):
+        """A fitted copy with the weights `theta`, shape (P,), for prediction."""
+        fitted = clone(self)._like(self)
+        fitted._set_weights(theta, shape)
+        return fitted
 
     def _warn_if_decay_overshoots(self, shape, member, m):
         rho = {"l2": 0.0, "elasticnet": member.l1_ratio}.get(member.penalty, 1.0)
@@ -324,14 +347,8 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _store(self, shape, member, result, going_on, incremental):
         """Keep what was learned: attributes with a trailing underscore."""
-        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-        self.coefs_, self.intercepts_ = network.unpack(result.theta.copy())
-        # A fitted model predicts the same whatever set_params does afterwards.
-        self._fitted_activation, self._fitted_loss = shape.activation, self._loss()
+        self._set_weights(result.theta, shape)
         self.alpha_ = member.alpha
-        self.n_layers_ = len(shape.layer_sizes)
-        self.n_outputs_ = shape.layer_sizes[-1]
-        self.out_activation_ = self._fitted_loss.out_activation
         self.n_iter_ = result.n_iter
         before = self.loss_curve_ if going_on else []
         self.loss_curve_ = before + result.loss_curve
@@ -346,6 +363,15 @@ class BaseMLP(BaseEstimator, ABC):
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None
         self._warn_of_the_end(shape, result, incremental)
+
+    def _set_weights(self, theta, shape):
+        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+        self.coefs_, self.intercepts_ = network.unpack(theta.copy())
+        self.n_layers_ = len(shape.layer_sizes)
+        self.n_outputs_ = shape.layer_sizes[-1]
+        # A fitted model predicts the same whatever set_params does afterwards.
+        self._fitted_activation, self._fitted_loss = shape.activation, self._loss()
+        self.out_activation_ = self._fitted_loss.out_activation
 
     def _warn_of_the_end(self, shape, result, incremental):
         if result.interrupted:
@@ -514,8 +540,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
           fixed points are not the minima of J.
 
-    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
-        λ >= 0, the strength of the penalty, for all weight layers or one each.
+    alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
+        reads it off the data, c σ_max(Xᵀ(Y - Ȳ)), with c by penalty and depth (see
+        ``skl2.alphas``): near the best of a grid on scaled data, for the price of one
+        matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
@@ -953,8 +982,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
           fixed points are not the minima of J.
 
-    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
-        λ >= 0, the strength of the penalty, for all weight layers or one each.
+    alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
+        reads it off the data, c σ_max(Xᵀ(Y - Ȳ)), with c by penalty and depth (see
+        ``skl2.alphas``): near the best of a grid on scaled data, for the price of one
+        matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).

@@ -78,7 +78,6 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
         variables = _SplitVariables(objective.penalty, theta.shape[1])
     else:
         variables = _Variables()
-    chunks = objective.full_batches()
     result = Result(theta[0].copy())
     latest = 0.0
 
@@ -86,7 +85,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
         nonlocal latest
         theta[0] = variables.theta(x)
         with np.errstate(over="ignore", invalid="ignore"):
-            value, grad = objective.value_and_grad(chunks)
+            value, grad = objective.value_and_grad()
         latest = float(value[0])
         return variables.value_and_gradient(x, latest, grad[0].astype(np.float64))
 

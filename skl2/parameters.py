@@ -128,7 +128,9 @@ def check_hidden_layer_sizes(value):
 
 
 def check_alpha(alpha, n_weight_layers):
-    """λ of every weight layer as a float64 array."""
+    """λ of every weight layer as a float64 array; None for 'scale'."""
+    if isinstance(alpha, str) and alpha == "scale":
+        return None
     try:
         values = np.asarray(alpha, dtype=np.float64)
     except (TypeError, ValueError):
@@ -138,7 +140,7 @@ def check_alpha(alpha, n_weight_layers):
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(
             "alpha must be a finite number >= 0, or a sequence of such, one a weight "
-            f"layer. Got {alpha!r}."
+            f"layer, or 'scale'. Got {alpha!r}."
         )
     if values.ndim == 1 and len(values) != n_weight_layers:
         raise ValueError(
