@@ -1,6 +1,7 @@
 """λ read off the data: where a search starts, and where all weights are zero."""
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 from scipy.sparse import issparse
@@ -17,6 +18,9 @@ SCALE = {
     "elasticnet": (0.005, 0.005),
     "group_l1": (0.005, 0.005),
 }
+
+# alphas='auto': decades around alpha='scale', three to either side in half-decades.
+AUTO_STEPS = np.arange(-6, 7) / 2.0
 
 # Ratio of the largest to the median column scale from which X counts as not scaled.
 UNSCALED = 100.0
@@ -118,6 +122,37 @@ def scale_alpha(data, loss, penalty, n_layers):
     return c * reference_alpha(gradient, penalty, n_layers, target_scale(data, loss))
 
 
+def alpha_grid(wanted, scale):
+    """Ascending λs from what a user may give: 'auto', their number, or an array.
+
+    Parameters
+    ----------
+    wanted : 'auto', int or array-like
+    scale : float
+        λ of alpha='scale', the middle of 'auto'.
+    """
+    if isinstance(wanted, str) and wanted == "auto":
+        return scale * 10.0**AUTO_STEPS
+    if isinstance(wanted, Integral) and not isinstance(wanted, bool) and wanted >= 1:
+        if wanted == 1:
+            return np.array([scale])
+        return scale * np.logspace(AUTO_STEPS[0], AUTO_STEPS[-1], int(wanted))
+    try:
+        alphas = np.unique(np.asarray(wanted, dtype=np.float64))
+    except (TypeError, ValueError):
+        alphas = np.empty(0)
+    if np.ndim(wanted) != 1 or not len(alphas) or not np.isfinite(alphas).all():
+        raise ValueError(
+            "alphas must be 'auto', an integer >= 1 or a sequence of at least one "
+            f"finite number >= 0. Got {wanted!r}."
+        )
+    if alphas[0] < 0:
+        raise ValueError(
+            f"alphas must be >= 0; the smallest is {alphas[0]!r}. Got {wanted!r}."
+        )
+    return alphas
+
+
 def warn_if_unscaled(data):
     """Warn if one column of X is so large that it alone would decide λ."""
     scales = column_scales(data)
@@ -129,7 +164,7 @@ def warn_if_unscaled(data):
         warnings.warn(
             "X is not scaled: the standard deviation of its largest column is "
             f"{ratio:.3g} times the median one, and a penalty weighs all columns "
-            "alike. Put a StandardScaler (MaxAbsScaler for sparse X) before the estimator.",
+            "alike. Put a StandardScaler (MaxAbsScaler for sparse X) before it.",
             UserWarning,
             stacklevel=2,
         )

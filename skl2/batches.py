@@ -23,6 +23,7 @@ class TrainingSet:
     y : ndarray of shape (n_outputs, n_rows)
         Targets, of X's dtype.
     sample_weight : ndarray of shape (n_rows,) or None
+        Or (K, n_rows), weights of every member, where batches are slices.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class TrainingSet:
         """m of the rows that an index array or a slice names."""
         rows = self._absolute(rows)
         if self.sample_weight is not None:
-            return float(self.sample_weight[rows].sum(dtype=np.float64))
+            return self.sample_weight[..., rows].sum(axis=-1, dtype=np.float64)
         return float(self.X.shape[0] if isinstance(rows, slice) else len(rows))
 
     def batch(self, rows):
@@ -85,7 +86,7 @@ class TrainingSet:
     def _targets(self, rows):
         weight = self.sample_weight
         if isinstance(rows, slice):
-            return self.y[:, rows], None if weight is None else weight[rows]
+            return self.y[:, rows], None if weight is None else weight[..., rows]
         if weight is not None:
             weight = self._take(weight, rows, axis=0, name="weight")
         return self._take(self.y, rows, axis=1, name="y"), weight

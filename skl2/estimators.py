@@ -356,9 +356,9 @@ class BaseMLP(BaseEstimator, ABC):
         self.best_loss_ = result.best_loss
         self.t_ = result.rows_seen
         self.best_validation_score_ = result.best_validation_score
+        earlier = getattr(self, "validation_scores_", None) if going_on else None
         self.validation_scores_ = result.validation_scores
-        if going_on and result.validation_scores is not None:
-            earlier = self.__dict__.get("validation_scores_") or []
+        if earlier and result.validation_scores is not None:
             self.validation_scores_ = earlier + result.validation_scores
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None

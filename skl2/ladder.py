@@ -1,10 +1,11 @@
 """The λ ladder: a warm-started walk over λ on all folds, with patience.
 
-The walk starts in the middle of the λs from random weights, goes up and then (from the
-start's weights again) down, each step from its neighbour's weights, and leaves a
-direction once the mean held-out score has not improved for `patience` steps. It trains
-with full-batch L-BFGS, whose J is that of every solver: mini-batch steps at short
-budgets would favour small λ merely because the network is still being trained.
+The walk starts in the middle of the λs from random weights and goes up and down from
+there, each step from its neighbour's weights; a direction is left once the mean
+held-out score has not improved for `patience` steps. All folds, and the steps of both
+directions, are one stack. It trains with full-batch L-BFGS, whose J is that of every
+solver: mini-batch steps at short budgets would favour small λ merely because the
+network is still being trained.
 
 Under an L1 part the walk down starts each step from random weights: a weight that the
 larger λ has set to zero may be stuck there with its unit.
@@ -15,15 +16,17 @@ from dataclasses import dataclass, field, replace
 import joblib
 import numpy as np
 
-from skl2.batches import row_chunks
+from skl2.batches import TrainingSet, row_chunks
 from skl2.network import Network
-from skl2.stack import train_stack
-from skl2.threads import single_threaded_blas
+from skl2.stack import initial_theta, make_objective, train_stack
+from skl2.stacked_lbfgs import minimize_stack
+from skl2.threads import groups, single_threaded_blas
 
-# Iterations of L-BFGS at the first λ and at each further one (measured: more change the
-# chosen λ on none of 13 data sets).
-FIRST_ITERATIONS = 60
-STEP_ITERATIONS = 30
+# Evaluations of J at the first λ, and at each further one from its neighbour's weights:
+# by then J is within 1 % of its minimum, and the order of the λs does not change.
+FIRST, STEP = 30, 12
+# Iterations of L-BFGS-B in twice the variables, for penalties with an L1 part.
+FIRST_L1, STEP_L1 = 60, 30
 
 
 @dataclass
@@ -34,21 +37,50 @@ class Visit:
     ----------
     scores : ndarray of shape (n_folds,)
         Held-out scores; NaN where a fold diverged.
-    thetas : list of ndarray of shape (P,)
-    train_losses : ndarray of shape (n_folds,)
-        J's loss part plus penalty at the end, on the fold's training rows.
+    thetas : ndarray of shape (n_folds, P)
     """
 
     scores: np.ndarray
-    thetas: list = field(repr=False)
-    objectives: np.ndarray = field(repr=False)
+    thetas: np.ndarray = field(repr=False)
 
 
-def _train_fold(X, y, sample_weight, rows, shape, loss, members, data_type):
-    """One stack on one fold. X comes as an argument of its own: a cluster keeps it."""
-    data = data_type(X, y, sample_weight, rows)
+def _ladder_step(X, y, sample_weight, train_rows, shape, loss, members, evaluations):
+    """Minimise J of `members` (a list a fold) from their weights; rows of theta.
+
+    X comes as an argument of its own, so that a cluster sends it to a worker once.
+    """
+    flat = [m for own in members for m in own]
+    theta = np.stack([m.theta for m in flat])
+    m_folds = []
+    weights = np.zeros((len(flat), X.shape[0]), X.dtype)
+    k = 0
+    for rows, own in zip(train_rows, members, strict=True):
+        for _ in own:
+            weights[k, rows] = 1.0 if sample_weight is None else sample_weight[rows]
+            m_folds.append(weights[k].sum(dtype=np.float64))
+            k += 1
+    # The rows a fold holds out have weight zero: X is shared by all folds, and never
+    # gathered.
+    data = TrainingSet(X, y, weights)
+    objective = make_objective(shape, loss, flat, data, np.array(m_folds))
     with single_threaded_blas:
-        return train_stack(shape, loss, members, data)
+        values = minimize_stack(objective, theta, evaluations, shape.tol, FTOL)
+    theta[~np.isfinite(values)] = np.nan
+    return theta
+
+
+# Relative decrease of J per step below which a member of the ladder is done.
+FTOL = 1e-6
+
+
+def _train_fold(X, y, sample_weight, rows, shape, loss, members):
+    """Train `members` on one fold with the solver of `shape`; rows of theta."""
+    data = TrainingSet(X, y, sample_weight, rows)
+    with single_threaded_blas:
+        results = train_stack(shape, loss, members, data)
+    return np.stack(
+        [r.theta if r.diverged_at is None else r.theta * np.nan for r in results]
+    )
 
 
 class Folds:
@@ -71,53 +103,68 @@ class Folds:
     def __init__(self, data, splits, loss, score, parallel):
         self.data, self.splits, self.loss, self.score = data, splits, loss, score
         self._parallel = parallel
-        self.sets = [data.subset(train) for train, _ in splits]
-        self.shares = [s.total_weight / data.total_weight for s in self.sets]
+        self.train_rows = [train for train, _ in splits]
+        self.shares = [
+            data.subset_weight(rows) / data.total_weight for rows in self.train_rows
+        ]
 
-    def visit(self, shape, members):
-        """Train `members` on every fold, one ``Visit`` a member.
-
-        Parameters
-        ----------
-        shape : Shape
-        members : list of list of Member
-            Members of every fold, with the λ of the whole training set.
-        """
-        tasks = []
-        for fold, own, share in zip(self.sets, members, self.shares, strict=True):
-            own = [replace(m, alpha=m.alpha * share) for m in own]
-            n_rows = fold.n_rows
-            tasks.append(
-                joblib.delayed(_train_fold)(
-                    self.data.X,
-                    self.data.y,
-                    self.data.sample_weight,
-                    fold.rows,
-                    replace(shape, batch_size=min(shape.batch_size, n_rows)),
-                    self.loss,
-                    own,
-                    type(self.data),
-                )
-            )
-        with single_threaded_blas:
-            results = self._parallel(tasks)
+    def members(self, member, thetas):
+        """The members of every fold for one λ of the whole training set."""
         return [
-            self._visit(shape, [own[i] for own in results])
-            for i in range(len(members[0]))
+            replace(member, alpha=member.alpha * share, theta=theta)
+            for share, theta in zip(self.shares, thetas, strict=True)
         ]
 
-    def _visit(self, shape, results):
-        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-        scores = np.full(len(results), np.nan)
-        for i, (result, (_, held_out)) in enumerate(
-            zip(results, self.splits, strict=True)
-        ):
-            if result.diverged_at is None and np.isfinite(result.theta).all():
-                scores[i] = self.score(network, result.theta, held_out)
-        objectives = [
-            result.loss_curve[-1] if result.loss_curve else np.nan for result in results
+    def step(self, shape, members, evaluations):
+        """Ladder steps: a ``Visit`` for each list of fold members, as one stack."""
+        by_fold = list(zip(*members, strict=True))
+        sizes = shape.layer_sizes
+        weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        tasks = [
+            joblib.delayed(_ladder_step)(
+                self.data.X,
+                self.data.y,
+                self.data.sample_weight,
+                self.train_rows[part],
+                shape,
+                self.loss,
+                by_fold[part],
+                evaluations,
+            )
+            for part in groups(len(by_fold), self.data.n_rows * weights)
         ]
-        return Visit(scores, [r.theta for r in results], np.array(objectives))
+        with single_threaded_blas:
+            theta = np.concatenate(self._parallel(tasks))
+        theta = theta.reshape(len(by_fold), len(members), -1)
+        return [self._visit(shape, theta[:, i]) for i in range(len(members))]
+
+    def fit(self, shape, members):
+        """Full fits by the solver of `shape`: a ``Visit`` for each list of members."""
+        tasks = [
+            joblib.delayed(_train_fold)(
+                self.data.X,
+                self.data.y,
+                self.data.sample_weight,
+                rows,
+                replace(shape, batch_size=min(shape.batch_size, len(rows))),
+                self.loss,
+                list(own),
+            )
+            for rows, own in zip(
+                self.train_rows, zip(*members, strict=True), strict=True
+            )
+        ]
+        with single_threaded_blas:
+            theta = np.stack(self._parallel(tasks))
+        return [self._visit(shape, theta[:, i]) for i in range(len(members))]
+
+    def _visit(self, shape, theta):
+        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+        scores = [
+            self.score(network, row, held_out) if np.isfinite(row).all() else np.nan
+            for row, (_, held_out) in zip(theta, self.splits, strict=True)
+        ]
+        return Visit(np.array(scores, dtype=np.float64), theta)
 
 
 def held_out_loss(data, loss):
@@ -152,68 +199,73 @@ class Ladder:
         Ascending.
     start : int
         Index at which to start.
+    smooth : bool
+        Whether the penalty has no L1 part.
     patience : int
         Steps without an improvement after which a direction is left.
-    warm_down : bool
-        Whether steps down start from the neighbour's weights.
     band : bool
         Whether to walk up until the score is a standard error below the best: the 1-SE
         rule needs that much.
     """
 
     def __init__(
-        self, folds, shape, make_member, alphas, start, patience, warm_down, band
+        self, folds, shape, make_member, alphas, start, smooth, patience, band
     ):
         self.folds, self.shape, self.make_member = folds, shape, make_member
-        self.alphas, self.start, self.patience = alphas, start, patience
-        self.warm_down, self.band = warm_down, band
-        self.visits = {}
+        self.alphas, self.start, self.smooth = alphas, start, smooth
+        self.patience, self.band = patience, band
+        self.visits: dict[int, Visit] = {}
 
     def walk(self):
-        """Visit λs until both directions are done; returns {index: Visit}.
-
-        The visits so far are in ``visits`` if an interruption ends the walk.
-        """
-        self._go(self.start, None, FIRST_ITERATIONS)
-        self._direction(range(self.start + 1, len(self.alphas)), warm=True)
-        self._direction(range(self.start - 1, -1, -1), warm=self.warm_down)
-        return self.visits
-
-    def _direction(self, indices, warm):
-        thetas = self.visits[self.start].thetas
-        without = 0
-        for k in indices:
-            best = self._best()
-            if warm:
-                self._go(k, thetas, STEP_ITERATIONS)
-                thetas = self.visits[k].thetas
-            else:
-                self._go(k, None, FIRST_ITERATIONS)
-            mean = self.visits[k].scores.mean()
-            without = 0 if mean > best else without + 1
-            upwards = k > self.start
-            if without >= self.patience and not (
-                upwards and self.band and mean >= best - self._standard_error()
-            ):
-                return
+        """Visit λs until both directions are left; ``visits`` holds what was found."""
+        self._go([self.start], None)
+        # Next index, direction and steps without an improvement.
+        fronts = {+1: 0, -1: 0}
+        position = {+1: self.start, -1: self.start}
+        while fronts:
+            best, error = self._best()
+            steps = {d: position[d] + d for d in fronts}
+            steps = {d: k for d, k in steps.items() if 0 <= k < len(self.alphas)}
+            self._go(list(steps.values()), position)
+            for d, k in steps.items():
+                position[d] = k
+                mean = self.visits[k].scores.mean()
+                fronts[d] = 0 if mean > best else fronts[d] + 1
+                in_band = d > 0 and self.band and mean >= best - error
+                if fronts[d] >= self.patience and not in_band:
+                    del fronts[d]
+            fronts = {d: n for d, n in fronts.items() if d in steps}
 
     def _best(self):
-        means = [visit.scores.mean() for visit in self.visits.values()]
-        return max((m for m in means if np.isfinite(m)), default=-np.inf)
-
-    def _standard_error(self):
+        """Best mean score so far, and its standard error."""
         finite = [v for v in self.visits.values() if np.isfinite(v.scores.mean())]
         if not finite:
-            return 0.0
-        return standard_error(max(finite, key=lambda v: v.scores.mean()).scores)
+            return -np.inf, 0.0
+        best = max(finite, key=lambda v: v.scores.mean())
+        return best.scores.mean(), standard_error(best.scores)
 
-    def _go(self, k, thetas, max_iter):
-        members = [
-            [replace(self.make_member(self.alphas[k]), theta=theta)]
-            for theta in thetas or [None] * len(self.folds.sets)
-        ]
-        shape = replace(self.shape, max_iter=min(max_iter, self.shape.max_iter))
-        (self.visits[k],) = self.folds.visit(shape, members)
+    def _go(self, indices, position):
+        """Visit the λs `indices`, each from the weights next to it."""
+        if not indices:
+            return
+        members, cold = [], []
+        for k in indices:
+            member = self.make_member(self.alphas[k])
+            # Weights at zero can't be revived by a smaller L1 penalty.
+            cold.append(position is None or (not self.smooth and k < self.start))
+            if cold[-1]:
+                theta = initial_theta(self.shape, member)
+                thetas = [theta] * len(self.folds.splits)
+            else:
+                thetas = self.visits[k - 1 if k > self.start else k + 1].thetas
+            members.append(self.folds.members(member, thetas))
+        if self.smooth:
+            visits = self.folds.step(self.shape, members, FIRST if any(cold) else STEP)
+            self.visits.update(zip(indices, visits, strict=True))
+            return
+        for k, own, is_cold in zip(indices, members, cold, strict=True):
+            shape = replace(self.shape, max_iter=FIRST_L1 if is_cold else STEP_L1)
+            (self.visits[k],) = self.folds.fit(shape, [own])
 
 
 def standard_error(scores):

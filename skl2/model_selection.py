@@ -27,6 +27,19 @@ from skl2 import ladder as _ladder
 from skl2 import parameters
 from skl2.bank import Bank, Seat
 from skl2.estimators import BaseMLP, MLPClassifier, MLPRegressor
+from skl2.network import Network
+from skl2.path import RegularizationPath, make_path, regularization_path
+
+__all__ = [
+    "MLPClassifierCV",
+    "MLPRegressorCV",
+    "RegularizationPath",
+    "StackedGridSearchCV",
+    "StackedHalvingGridSearchCV",  # noqa: F822
+    "StackedRandomizedSearchCV",
+    "alpha_max",
+    "regularization_path",
+]
 
 
 def _parts(estimator):
@@ -222,9 +235,6 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
 # then small beside the differences between half-decades of λ.
 HOLDOUT_ROWS = 10_000
 
-# alphas='auto': half-decades around alpha='scale'.
-AUTO_STEPS = np.arange(-6, 7) / 2.0
-
 _SEARCH_PARAMETERS = {
     "alphas": "auto",
     "cv": None,
@@ -388,23 +398,7 @@ class _Search:
     def _grid(self):
         """Ascending λs and the index to start at: that next to alpha='scale'."""
         scale = float(self.member.alpha[0])
-        wanted = self.cv.alphas
-        if isinstance(wanted, str) and wanted == "auto":
-            alphas = scale * 10.0**AUTO_STEPS
-        elif np.ndim(wanted) == 0:
-            if not parameters.Number(int, "[1, inf)").accepts(wanted):
-                raise ValueError(
-                    "alphas must be 'auto', an integer >= 1 or a sequence of numbers "
-                    f">= 0. Got {wanted!r}."
-                )
-            alphas = scale * np.logspace(AUTO_STEPS[0], AUTO_STEPS[-1], wanted)
-        else:
-            alphas = np.unique(np.asarray(wanted, dtype=np.float64))
-            if not len(alphas) or not np.isfinite(alphas).all() or alphas[0] < 0:
-                raise ValueError(
-                    "alphas must hold at least one finite number >= 0 and no other. "
-                    f"Got {wanted!r}."
-                )
+        alphas = _alphas.alpha_grid(self.cv.alphas, scale)
         distance = np.abs(np.log(np.maximum(alphas, 1e-300)) - np.log(scale or 1e-300))
         return alphas, int(distance.argmin())
 
@@ -462,7 +456,7 @@ class _Search:
                     "alphas; the best of them is used.",
                     stacklevel=5,
                 )
-        self._collect(visits, len(folds.sets))
+        self._collect(visits, len(folds.splits))
         return self
 
     def _make_member(self, alpha):
@@ -479,18 +473,17 @@ class _Search:
             self._make_member,
             self.alphas,
             self.start,
+            smooth=self.template.penalty == "l2",
             patience=PATIENCE,
-            warm_down=self.template.penalty == "l2",
             band=self.cv.selection == "1se",
         )
         ladder.visits = visits
         ladder.walk()
 
     def _visit_all(self, folds, visits):
-        members = [
-            [self._make_member(alpha) for alpha in self.alphas] for _ in folds.sets
-        ]
-        visits.update(enumerate(folds.visit(self.shape, members)))
+        none = [None] * len(folds.splits)
+        members = [folds.members(self._make_member(a), none) for a in self.alphas]
+        visits.update(enumerate(folds.fit(self.shape, members)))
 
     def _collect(self, visits, n_folds):
         self.visits = visits
@@ -509,7 +502,16 @@ class _Search:
 
     def path(self):
         """What the visited λs gave, as a ``RegularizationPath``."""
-        return self.visits
+        network = Network(
+            self.shape.layer_sizes, self.shape.activation, self.shape.dtype
+        )
+        visited = sorted(self.visits)
+        return make_path(
+            network,
+            self.alphas[visited],
+            self.scores[visited],
+            [self.visits[k].thetas for k in visited],
+        )
 
 
 # Steps without an improvement after which the ladder leaves a direction.

@@ -131,12 +131,23 @@ def _initial_theta(network, members, streams):
     return np.stack(rows).astype(network.dtype, copy=False)
 
 
+def initial_theta(shape, member):
+    """Initial parameters of one member, shape (P,), from its own stream."""
+    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+    return network.initial_theta(member.random_state)
+
+
 def _hold_out(shape, data, stratify, members, streams):
     """Training rows and validation rows of every member, by its own stream.
 
     A run that goes on splits as it did before: rows once trained on must not come back
     as validation rows.
     """
+    rows = np.arange(data.n_rows)
+    if data.sample_weight is not None:
+        # A row of weight zero is as good as not there.
+        rows = np.flatnonzero(data.sample_weight)
+        stratify = None if stratify is None else stratify[rows]
     splits: dict[int, list] = {}
     for member, stream in zip(members, streams, strict=True):
         if id(stream) not in splits:
@@ -145,7 +156,7 @@ def _hold_out(shape, data, stratify, members, streams):
                 split_stream = np.random.RandomState()
                 split_stream.set_state(member.progress.split)
             train, held_out = train_test_split(
-                np.arange(data.n_rows),
+                rows,
                 random_state=split_stream,
                 test_size=shape.validation_fraction,
                 stratify=stratify,

@@ -55,6 +55,8 @@ class Progress:
 
     Attributes
     ----------
+    solver : str
+        Name of the optimizer's class; another one starts anew.
     optimizer : dict
         ``Optimizer.get_state()``.
     patience : Patience
@@ -64,6 +66,7 @@ class Progress:
         State of the stream before the validation split was drawn.
     """
 
+    solver: str
     optimizer: dict
     patience: Patience
     stream: np.random.RandomState
@@ -109,7 +112,8 @@ class StochasticRun:
 
     def resume(self, progress, theta):
         """Go on where an earlier run of a stack of one stopped."""
-        self.optimizer.set_state(progress.optimizer, theta)
+        if type(self.optimizer).__name__ == progress.solver:
+            self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
         self.optimizer.unpublished(theta, self.objective.penalty)
         self.patience.resume(progress.patience)
@@ -117,7 +121,11 @@ class StochasticRun:
     def progress(self, split):
         """What ``resume`` needs; for a stack of one, after ``run``."""
         return Progress(
-            self.optimizer.get_state(), self.patience, self.order.streams[0], split
+            type(self.optimizer).__name__,
+            self.optimizer.get_state(),
+            self.patience,
+            self.order.streams[0],
+            split,
         )
 
     def run(self, theta):
