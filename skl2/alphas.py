@@ -133,10 +133,10 @@ def alpha_grid(wanted, scale):
     """
     if isinstance(wanted, str) and wanted == "auto":
         return scale * 10.0**AUTO_STEPS
-    if isinstance(wanted, Integral) and not isinstance(wanted, bool) and wanted >= 1:
-        if wanted == 1:
-            return np.array([scale])
-        return scale * np.logspace(AUTO_STEPS[0], AUTO_STEPS[-1], int(wanted))
+    if isinstance(wanted, Integral) and not isinstance(wanted, bool):
+        if (n_alphas := int(wanted)) >= 1:
+            steps = np.linspace(AUTO_STEPS[0], AUTO_STEPS[-1], n_alphas)
+            return scale * 10.0 ** (steps if n_alphas > 1 else AUTO_STEPS[:1] * 0)
     try:
         alphas = np.unique(np.asarray(wanted, dtype=np.float64))
     except (TypeError, ValueError):

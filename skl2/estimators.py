@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -53,7 +54,8 @@ class BaseMLP(BaseEstimator, ABC):
     """
 
     # Set by a search that trains its candidates as stacks, see skl2.bank.
-    _seat = None
+    _seat: Any = None
+    loss_curve_: list
 
     @abstractmethod
     def __init__(

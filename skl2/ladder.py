@@ -255,7 +255,7 @@ class Ladder:
             cold.append(position is None or (not self.smooth and k < self.start))
             if cold[-1]:
                 theta = initial_theta(self.shape, member)
-                thetas = [theta] * len(self.folds.splits)
+                thetas = np.stack([theta] * len(self.folds.splits))
             else:
                 thetas = self.visits[k - 1 if k > self.start else k + 1].thetas
             members.append(self.folds.members(member, thetas))

@@ -17,7 +17,7 @@ FTOL = 1e7 * np.finfo(np.float64).eps
 class _Variables:
     """The variables of scipy's minimiser: theta itself, as float64."""
 
-    bounds = None
+    bounds: list | None = None
 
     def start(self, theta):
         return theta.astype(np.float64)
@@ -75,7 +75,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
     """
     objective.bind(theta)
     if objective.penalty.has_nonsmooth:
-        variables = _SplitVariables(objective.penalty, theta.shape[1])
+        variables: _Variables = _SplitVariables(objective.penalty, theta.shape[1])
     else:
         variables = _Variables()
     result = Result(theta[0].copy())

@@ -99,7 +99,7 @@ class _StackedSearch:
                 # here, where the bank is.
                 joblib.parallel_config(backend="sequential"),
             ):
-                return super().fit(X, y, **params)
+                return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             del self._bank
 
@@ -115,8 +115,10 @@ class _StackedSearch:
                 bank.close()
 
         if callback_ctx is None:
-            return super()._run_search(evaluate)
-        return super()._run_search(evaluate, callback_ctx=callback_ctx)
+            return super()._run_search(evaluate)  # type: ignore[misc]
+        return super()._run_search(  # type: ignore[misc]
+            evaluate, callback_ctx=callback_ctx
+        )
 
 
 class StackedGridSearchCV(_StackedSearch, GridSearchCV):
@@ -278,8 +280,8 @@ class _AlphaSearchCV:
             for name, value in list(bound.arguments.items())[1:]:
                 setattr(self, name, value)
 
-        __init__.__signature__ = signature  # type: ignore[attr-defined]
-        cls.__init__ = __init__
+        vars(__init__)["__signature__"] = signature
+        setattr(cls, "__init__", __init__)  # noqa: B010 (not known to mypy)
 
     @available_if(_not_available)
     def partial_fit(self):
@@ -429,12 +431,12 @@ class _Search:
         X = self.X if hasattr(self.X, "iloc") else self.data.X
         y = np.asarray(self.y)
 
-        def score(network, theta, rows):
+        def scored(network, theta, rows):
             fitted = self.template._with_weights(theta, self.shape)
             part = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
             return scorer(fitted, part, y[rows])
 
-        return score
+        return scored
 
     def run(self):
         """Search, and keep what has been visited if Ctrl-C ends it."""

@@ -44,10 +44,10 @@ class Objective:
 
     def batch_loss(self, rows, n_batches):
         """Scaled loss of one of `n_batches` batches, shape (K,); fills ``grad``."""
-        x, y, weight = self.data.batch(rows)
-        return self._loss(x, y, weight, n_batches / self.total_weight)
+        return self._loss(self.data.batch(rows), n_batches / self.total_weight)
 
-    def _loss(self, x, y, weight, scale):
+    def _loss(self, batch, scale):
+        x, y, weight = batch
         scale = cast(scale, self.network.dtype)
         n_rows = y.shape[-1]
         raw = self.network.forward(x, n_rows)
@@ -62,11 +62,12 @@ class Objective:
         The non-smooth part of the penalty is in the value and not in the gradient.
         """
         scale = 1.0 / self.total_weight
+        batch = self.data.batch
         first, *others = row_chunks(self.data.n_rows, max(self.network.layer_sizes[1:]))
-        value = self._loss(*self.data.batch(first), scale)
+        value = self._loss(batch(first), scale)
         total = self.grad.copy() if others else self.grad
         for rows in others:
-            value = value + self._loss(*self.data.batch(rows), scale)
+            value = value + self._loss(batch(rows), scale)
             total += self.grad
         self.penalty.gradient(self.theta, total)
         return value + self.penalty.value(self.theta), total

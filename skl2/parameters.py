@@ -54,7 +54,7 @@ class Number:
 
 class Verbosity:
     def accepts(self, value):
-        return isinstance(value, bool | np.bool_ | Integral) and value >= 0
+        return isinstance(value, bool | np.bool_ | Integral) and int(value) >= 0
 
     def __str__(self):
         return "a bool or an integer >= 0"
@@ -63,7 +63,7 @@ class Verbosity:
 class Seed:
     def accepts(self, value):
         if isinstance(value, Integral) and not isinstance(value, bool):
-            return 0 <= value < 2**32
+            return 0 <= int(value) < 2**32
         return value is None or isinstance(value, np.random.RandomState)
 
     def __str__(self):

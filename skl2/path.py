@@ -154,7 +154,7 @@ def regularization_path(
     data = template._training_set(X, y, sample_weight, reset=True)
     shape, member = template._describe(data)
     alphas = alpha_grid(alphas, float(member.alpha[0]))
-    thetas = []
+    thetas: list[np.ndarray] = []
     for alpha in alphas:
         member = replace(
             member,

@@ -7,6 +7,7 @@ on one training set. Each gets the numbers it would get alone.
 
 from copy import copy
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -15,7 +16,7 @@ from skl2.batches import BatchOrder
 from skl2.lbfgs import minimize_lbfgs
 from skl2.network import Network
 from skl2.objective import Objective
-from skl2.optimizers import SGD, Adam, AdamW, Schedule
+from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Schedule
 from skl2.penalties import make_penalty
 from skl2.stochastic import Progress, StochasticRun
 from skl2.stopping import Patience, Validation
@@ -82,7 +83,7 @@ class Member:
 
     def key(self):
         """Equal for members that train to the same result on the same data."""
-        stream = self.random_state.get_state(legacy=True)
+        stream: Any = self.random_state.get_state(legacy=True)
         values = [getattr(self, f.name) for f in fields(self)]
         return (stream[1].tobytes(), *stream[2:]) + tuple(
             v.tobytes() if isinstance(v, np.ndarray) else v
@@ -177,7 +178,7 @@ def _make_optimizer(shape, members, theta):
         return [getattr(member, name) for member in members]
 
     if shape.solver == "sgd":
-        optimizer = SGD(
+        optimizer: Optimizer = SGD(
             each("learning_rate_init"), each("momentum"), shape.nesterovs_momentum
         )
     else:

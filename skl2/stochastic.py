@@ -1,6 +1,7 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Result:
 
     theta: np.ndarray
     loss_curve: list = field(default_factory=list)
-    validation_scores: list | None = None
+    validation_scores: Any = None
     best_loss: float | None = None
     best_validation_score: float | None = None
     n_iter: int = 0

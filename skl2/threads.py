@@ -3,6 +3,7 @@
 import threading
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import joblib
 import threadpoolctl
@@ -45,7 +46,7 @@ def _release_control():
     The thread that leaves last need not be the one that came first.
     """
     openblas = getattr(threadpoolctl, "OpenBLASController", None)
-    if hasattr(openblas, "clear_controlling_thread"):
+    if openblas is not None and hasattr(openblas, "clear_controlling_thread"):
         openblas.clear_controlling_thread(force=True)
 
 
@@ -59,7 +60,7 @@ class _SingleThreadedBlas:
     def __init__(self):
         self._lock = threading.Lock()
         self._count = 0
-        self._limit = None
+        self._limit: Any = None
 
     def __enter__(self):
         with self._lock:
