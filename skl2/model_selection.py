@@ -20,7 +20,6 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 
 from skl2 import alphas as _alphas
 from skl2 import ladder as _ladder
@@ -28,7 +27,12 @@ from skl2 import parameters
 from skl2.bank import Bank, Seat
 from skl2.estimators import BaseMLP, MLPClassifier, MLPRegressor
 from skl2.network import Network
-from skl2.path import RegularizationPath, make_path, regularization_path
+from skl2.path import (
+    RegularizationPath,
+    looks_continuous,
+    make_path,
+    regularization_path,
+)
 
 __all__ = [
     "MLPClassifierCV",
@@ -195,7 +199,7 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
         ρ of 'elasticnet'.
     loss : {'auto', 'log_loss', 'squared_error', 'poisson', 'absolute_error', \
             'huber'}, default='auto'
-        'auto': squared error for continuous y, log-loss otherwise.
+        'auto': squared error for y of a float type, log-loss otherwise.
     sample_weight : array-like of shape (n_samples,), default=None
 
     Returns
@@ -213,8 +217,7 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
     True
     """
     if loss == "auto":
-        continuous = type_of_target(y).startswith("continuous")
-        loss = "squared_error" if continuous else "log_loss"
+        loss = "squared_error" if looks_continuous(y) else "log_loss"
     if loss == "log_loss":
         estimator: BaseMLP = MLPClassifier(penalty=penalty, l1_ratio=l1_ratio)
     else:
@@ -521,13 +524,157 @@ PATIENCE = 1
 
 
 class MLPClassifierCV(_AlphaSearchCV, MLPClassifier):
-    """MLPClassifier with λ chosen by cross-validation."""
+    """MLPClassifier with λ chosen by cross-validation, like LogisticRegressionCV.
+
+    Fits MLPClassifier at the chosen λ on all rows. It has all parameters of
+    MLPClassifier but `alpha`, and those of the search:
+
+    Parameters
+    ----------
+    alphas : 'auto', int or array-like, default='auto'
+        λs to choose from. 'auto': half-decades, three decades to either side of
+        alpha='scale'; an integer: so many over the same range. Sorted if they are not.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn: None for 5 folds, stratified. With search='ladder' and at
+        least 10,000 rows None stands for one holdout of 20 %.
+    scoring : str, callable or None, default=None
+        None: 'neg_log_loss', from the raw predictions, with the sample weights.
+    selection : {'best', '1se'}, default='best'
+        The λ of the best mean score, or the largest λ whose mean score is within one
+        standard error of it.
+    search : {'ladder', 'grid'}, default='ladder'
+        'ladder': warm-started L-BFGS steps outwards from alpha='scale' until the score
+        no longer improves, all folds at once (see ``skl2.ladder``), whatever `solver`
+        fits in the end. 'grid': a cold fit of `solver` for every λ and fold.
+    n_jobs : int, default=None
+        Folds trained at a time: in threads, or on the active joblib backend.
+    refit : bool, default=True
+        Whether to fit on all rows at the chosen λ.
+    l1_ratio : float or list of float, default=0.5
+        For penalty='elasticnet'; of a list the best one is chosen.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen λ, for a training set of the size given.
+    alphas_ : ndarray of shape (n_alphas,), or (n_l1_ratios, n_alphas)
+        Ascending.
+    scores_ : ndarray of shape (n_alphas, n_folds), or (n_l1_ratios, n_alphas, n_folds)
+        Held-out scores; NaN where the ladder has not been.
+    best_score_ : float
+        Mean score at `alpha_`.
+    best_index_ : int
+        Index of `alpha_` in (its row of) `alphas_`.
+    l1_ratio_ : float
+        The chosen ρ.
+    path_ : RegularizationPath
+        Scores, sparsity and live inputs of the λs visited.
+    n_folds_ : int
+
+    Notes
+    -----
+    λ/m is the same in a fold and in the final fit: a fold of m_f of m rows is trained
+    with λ m_f / m. (GridSearchCV keeps λ itself, which then penalizes the folds more.)
+
+    In a Pipeline the steps before see all rows, those a fold holds out included, as
+    with LassoCV. Where that matters (feature selection, target encoding), search the
+    Pipeline with ``StackedGridSearchCV``.
+
+    X must be scaled: a penalty weighs all columns alike.
+
+    See Also
+    --------
+    StackedGridSearchCV : A grid over any parameters, with GridSearchCV's results.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2.model_selection import MLPClassifierCV
+    >>> X, y = load_wine(return_X_y=True)
+    >>> X = StandardScaler().fit_transform(X)
+    >>> clf = MLPClassifierCV(hidden_layer_sizes=(20,), solver="lbfgs", random_state=0)
+    >>> bool(clf.fit(X, y).best_score_ > -0.15)
+    True
+    """
 
     _perceptron = MLPClassifier
 
 
 class MLPRegressorCV(_AlphaSearchCV, MLPRegressor):
-    """MLPRegressor with λ chosen by cross-validation."""
+    """MLPRegressor with λ chosen by cross-validation, in the manner of LassoCV.
+
+    Fits MLPRegressor at the chosen λ on all rows. It has all parameters of MLPRegressor
+    but `alpha`, and those of the search:
+
+    Parameters
+    ----------
+    alphas : 'auto', int or array-like, default='auto'
+        λs to choose from. 'auto': half-decades, three decades to either side of
+        alpha='scale'; an integer: so many over the same range. Sorted if they are not.
+    cv : int, splitter or iterable, default=None
+        As in scikit-learn: None for 5 folds. With search='ladder' and at
+        least 10,000 rows None stands for one holdout of 20 %.
+    scoring : str, callable or None, default=None
+        None: 'neg_mean_squared_error', with the sample weights for the squared loss.
+    selection : {'best', '1se'}, default='best'
+        The λ of the best mean score, or the largest λ whose mean score is within one
+        standard error of it.
+    search : {'ladder', 'grid'}, default='ladder'
+        'ladder': warm-started L-BFGS steps outwards from alpha='scale' until the score
+        no longer improves, all folds at once (see ``skl2.ladder``), whatever `solver`
+        fits in the end. 'grid': a cold fit of `solver` for every λ and fold.
+    n_jobs : int, default=None
+        Folds trained at a time: in threads, or on the active joblib backend.
+    refit : bool, default=True
+        Whether to fit on all rows at the chosen λ.
+    l1_ratio : float or list of float, default=0.5
+        For penalty='elasticnet'; of a list the best one is chosen.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The chosen λ, for a training set of the size given.
+    alphas_ : ndarray of shape (n_alphas,), or (n_l1_ratios, n_alphas)
+        Ascending.
+    scores_ : ndarray of shape (n_alphas, n_folds), or (n_l1_ratios, n_alphas, n_folds)
+        Held-out scores; NaN where the ladder has not been.
+    best_score_ : float
+        Mean score at `alpha_`.
+    best_index_ : int
+        Index of `alpha_` in (its row of) `alphas_`.
+    l1_ratio_ : float
+        The chosen ρ.
+    path_ : RegularizationPath
+        Scores, sparsity and live inputs of the λs visited.
+    n_folds_ : int
+
+    Notes
+    -----
+    λ/m is the same in a fold and in the final fit: a fold of m_f of m rows is trained
+    with λ m_f / m. (GridSearchCV keeps λ itself, which then penalizes the folds more.)
+
+    In a Pipeline the steps before see all rows, those a fold holds out included, as
+    with LassoCV. Where that matters (feature selection, target encoding), search the
+    Pipeline with ``StackedGridSearchCV``.
+
+    X must be scaled: a penalty weighs all columns alike.
+
+    See Also
+    --------
+    StackedGridSearchCV : A grid over any parameters, with GridSearchCV's results.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2.model_selection import MLPRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X = StandardScaler().fit_transform(X)
+    >>> reg = MLPRegressorCV(hidden_layer_sizes=(20,), solver="lbfgs", random_state=0)
+    >>> bool(reg.fit(X, y).best_score_ > -3200)
+    True
+    """
 
     _perceptron = MLPRegressor
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.multiclass import type_of_target
 
 from skl2.alphas import alpha_grid
 from skl2.estimators import MLPClassifier, MLPRegressor
@@ -65,6 +64,11 @@ class RegularizationPath:
         return choose(self.mean_scores, self.standard_errors, selection)
 
 
+def looks_continuous(y):
+    """Whether y is of a float type, and so more likely real numbers than classes."""
+    return np.asarray(y).dtype.kind == "f"
+
+
 def describe_weights(network, thetas):
     """Sparsity (n_layers - 1,), live inputs and live units, averaged over `thetas`."""
     sparsity, inputs, units = [], [], []
@@ -121,7 +125,8 @@ def regularization_path(
     penalty : str, default='l1'
         Of the estimator.
     estimator : MLPClassifier or MLPRegressor, default=None
-        What to fit; None: the one for y, with solver='lbfgs', random_state=0.
+        What to fit; None: the regressor for y of a float type, the classifier
+        otherwise, with solver='lbfgs', random_state=0.
     X_val, y_val : array-like, default=None
         Validation set.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -144,8 +149,7 @@ def regularization_path(
     True
     """
     if estimator is None:
-        continuous = type_of_target(y).startswith("continuous")
-        kind = MLPRegressor if continuous else MLPClassifier
+        kind = MLPRegressor if looks_continuous(y) else MLPClassifier
         estimator = kind(solver="lbfgs", random_state=0)
     if (X_val is None) != (y_val is None):
         raise ValueError("Give both X_val and y_val, or neither.")
