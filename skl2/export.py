@@ -1,8 +1,10 @@
 """From a fitted network to a smaller one, and to and from other libraries."""
 
+import importlib
 import pickle
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -256,13 +258,13 @@ def to_torch(estimator, *, link=False):
     """
     check_is_fitted(estimator)
     try:
-        import torch
+        torch: Any = importlib.import_module("torch")
     except ImportError as error:
         raise ImportError(
             "to_torch needs torch: pip install torch (or 'skl2[oracle]')."
         ) from error
     nn = torch.nn
-    activations = {
+    activations: dict[str, Any] = {
         "identity": nn.Identity,
         "logistic": nn.Sigmoid,
         "tanh": nn.Tanh,
@@ -275,23 +277,25 @@ def to_torch(estimator, *, link=False):
     modules: list = []
     for coef, intercept in zip(estimator.coefs_, estimator.intercepts_, strict=True):
         coef = _dense(coef)
-        linear = nn.Linear(*coef.shape, dtype=getattr(torch, coef.dtype.name))
+        n_in, n_out = coef.shape
+        linear = nn.Linear(n_in, n_out, dtype=getattr(torch, coef.dtype.name))
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(coef.T)))
             linear.bias.copy_(torch.from_numpy(intercept.copy()))
         modules += [linear, activations[estimator._fitted_activation]()]
     modules.pop()
     if link:
-        modules += {
+        links: dict[str, list] = {
             "identity": [],
             "logistic": [nn.Sigmoid()],
             "softmax": [nn.Softmax(dim=1)],
             "exp": [_exp_module(nn)],
-        }[estimator.out_activation_]
+        }
+        modules += links[estimator.out_activation_]
     return nn.Sequential(*modules)
 
 
-def _exp_module(nn):
+def _exp_module(nn: Any):
     class Exp(nn.Module):
         def forward(self, raw):
             return raw.exp()
