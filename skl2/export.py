@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl2.estimators import MLPClassifier, MLPRegressor
 from skl2.layers import ACTIVATIONS
-from skl2.losses import BinaryLogLoss, HalfPoisson, HalfSquaredError, MultinomialLogLoss
+from skl2.losses import (
+    BinaryLogLoss,
+    HalfPoisson,
+    HalfSquaredError,
+    Loss,
+    MultinomialLogLoss,
+)
 
 
 def _dense(coef):
@@ -213,7 +219,7 @@ def from_sklearn(estimator):
         y_type = estimator._label_binarizer.y_type_
         imported._multilabel = y_type.startswith("multilabel")
         softmax = estimator.out_activation_ == "softmax"
-        loss = MultinomialLogLoss() if softmax else BinaryLogLoss()
+        loss: Loss = MultinomialLogLoss() if softmax else BinaryLogLoss()
     elif isinstance(estimator, neural_network.MLPRegressor):
         imported = MLPRegressor(**estimator.get_params())
         poisson = estimator.out_activation_ == "exp"
