@@ -544,9 +544,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
         λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
-        reads it off the data, c σ_max(Xᵀ(Y - Ȳ)), with c by penalty and depth (see
-        ``skl2.alphas``): near the best of a grid on scaled data, for the price of one
-        matrix product.
+        reads it off the data, 0.01 σ_max(Xᵀ(Y - Ȳ)) (0.003 without a hidden layer; for
+        regression independent of the units of y): on scaled X near the best of a grid,
+        for the price of one matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
@@ -986,9 +986,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
         λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
-        reads it off the data, c σ_max(Xᵀ(Y - Ȳ)), with c by penalty and depth (see
-        ``skl2.alphas``): near the best of a grid on scaled data, for the price of one
-        matrix product.
+        reads it off the data, 0.01 σ_max(Xᵀ(Y - Ȳ)) (0.003 without a hidden layer; for
+        regression independent of the units of y): on scaled X near the best of a grid,
+        for the price of one matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
