@@ -171,7 +171,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def __sklearn_clone__(self):
         cloned = super().__sklearn_clone__()
-        if self._seat is not None:
+        if self._seat is not None and not self._seat.bank.finished:
             cloned._seat = self._seat
         return cloned
 

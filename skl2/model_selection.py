@@ -2,7 +2,6 @@
 
 import inspect
 import warnings
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 
@@ -51,30 +50,29 @@ def _parts(estimator):
     return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
 
 
-@contextmanager
-def _attached(bank, search):
-    """Attach `bank` to the perceptrons (and pipelines) inside ``search.estimator``."""
-    perceptrons, pipelines = [], []
-    for path, part in _parts(search.estimator):
-        if isinstance(part, BaseMLP) and part._seat is None:
+def _attach(bank, estimator):
+    """Attach `bank` to the perceptrons and pipelines inside; are there any?"""
+    parts = _parts(estimator)
+    # A search inside trains its own stacks.
+    inner = [f"{path}__" for path, part in parts if isinstance(part, _StackedSearch)]
+    found = False
+    for path, part in parts:
+        if path.startswith(tuple(inner)):
+            continue
+        if isinstance(part, BaseMLP):
             part._seat = Seat(bank, path, part)
-            perceptrons.append(part)
+            found = True
         elif isinstance(part, Pipeline) and part.memory is None:
             part.memory = bank.preprocessing
-            pipelines.append(part)
-    try:
-        yield
-    finally:
-        bank.close()
-        best = getattr(search, "best_estimator_", None)
-        for _, part in _parts(best) if best is not None else []:
-            if isinstance(part, BaseMLP):
-                perceptrons.append(part)
-            elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
-                pipelines.append(part)
-        for part in perceptrons:
+    return found
+
+
+def _detach(bank, estimator):
+    # A scorer may go on holding it.
+    for _, part in _parts(estimator):
+        if isinstance(part, BaseMLP):
             part.__dict__.pop("_seat", None)
-        for part in pipelines:
+        elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
             part.memory = None
 
 
@@ -95,20 +93,26 @@ class _StackedSearch:
         -------
         self : object
         """
-        self._bank = Bank(self.n_jobs)
+        estimator = self.estimator
+        if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        bank, attached = Bank(self.n_jobs), clone(estimator)
+        if not _attach(bank, attached):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        self.estimator, self._bank = attached, bank
         try:
-            with (
-                _attached(self._bank, self),
-                # The bank's tasks are the parallel part; the search around them runs
-                # here, where the bank is.
-                joblib.parallel_config(backend="sequential"),
-            ):
+            # The bank's tasks are the parallel part; the search around them runs here,
+            # where the bank is.
+            with joblib.parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
+            self.estimator = estimator
             del self._bank
+            bank.close()
+            _detach(bank, attached)
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
-        bank = self._bank
+        bank = getattr(self, "_bank", None)
 
         def evaluate(candidates, *args, **kwargs):
             candidates = list(candidates)
@@ -118,11 +122,11 @@ class _StackedSearch:
             finally:
                 bank.close()
 
-        if callback_ctx is None:
-            return super()._run_search(evaluate)  # type: ignore[misc]
-        return super()._run_search(  # type: ignore[misc]
-            evaluate, callback_ctx=callback_ctx
-        )
+        own = evaluate_candidates if bank is None else evaluate
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(own, **context)  # type: ignore[misc]
+        if bank is not None:
+            bank.finish()
 
 
 class StackedGridSearchCV(_StackedSearch, GridSearchCV):
