@@ -23,6 +23,8 @@ class TrainingSet:
     y : ndarray of shape (n_outputs, n_rows)
         Targets, of X's dtype.
     sample_weight : ndarray of shape (n_rows,) or None
+    held_out : TrainingSet or None
+        Rows given for validation. If there are none, they are taken from this set.
 
     Attributes
     ----------
@@ -30,8 +32,9 @@ class TrainingSet:
         m: the number of rows, or the sum of their weights.
     """
 
-    def __init__(self, X, y, sample_weight=None):
+    def __init__(self, X, y, sample_weight=None, held_out=None):
         self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.held_out = held_out
         self.n_rows = X.shape[0]
         if sample_weight is None:
             self.total_weight = float(self.n_rows)
@@ -55,6 +58,8 @@ class TrainingSet:
                 fingerprint.update(b"F")
                 part = np.ascontiguousarray(part.T)
             fingerprint.update(part)
+        if self.held_out is not None:
+            fingerprint.update(self.held_out.digest().encode())
         return fingerprint.hexdigest()
 
     def subset_weight(self, rows):
@@ -62,6 +67,10 @@ class TrainingSet:
         if self.sample_weight is None:
             return float(len(rows))
         return float(self.sample_weight[rows].sum(dtype=np.float64))
+
+    def select(self, keep):
+        """Called where members leave the stack; the rows are those of all members."""
+        return self
 
     def batch(self, rows):
         """Inputs (see ``Dense.forward``), targets and weights of some rows.
