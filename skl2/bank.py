@@ -114,7 +114,7 @@ class Bank:
         return [params for group, _, params in described if group in groups]
 
     def _train(self, todo, data):
-        stacks = {}
+        stacks: dict = {}
         for key, (loss, (shape, member), validation) in todo.items():
             keys, members, *_ = stacks.setdefault(shape, ([], [], loss, validation))
             keys.append(key)

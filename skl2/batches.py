@@ -23,24 +23,31 @@ class TrainingSet:
     y : ndarray of shape (n_outputs, n_rows)
         Targets, of X's dtype.
     sample_weight : ndarray of shape (n_rows,) or None
+        Or (K, n_rows), weights of every member, where batches are slices.
     held_out : TrainingSet or None
         Rows given for validation. If there are none, they are taken from this set.
 
     Attributes
     ----------
+    rows : ndarray or None
+        The rows of X the set consists of, if not all.
     total_weight : float
         m: the number of rows, or the sum of their weights.
     """
 
-    def __init__(self, X, y, sample_weight=None, held_out=None):
-        self.X, self.y, self.sample_weight = X, y, sample_weight
+    def __init__(self, X, y, sample_weight=None, rows=None, held_out=None):
+        self.X, self.y, self.sample_weight, self.rows = X, y, sample_weight, rows
         self.held_out = held_out
-        self.n_rows = X.shape[0]
-        if sample_weight is None:
-            self.total_weight = float(self.n_rows)
-        else:
-            self.total_weight = float(sample_weight.sum(dtype=np.float64))
+        self.n_rows = X.shape[0] if rows is None else len(rows)
+        self.total_weight = self.subset_weight(slice(None))
         self._buffers = {}
+
+    def subset(self, rows):
+        """The set of some of the rows; X is shared, not copied."""
+        return TrainingSet(self.X, self.y, self.sample_weight, self._absolute(rows))
+
+    def _absolute(self, rows):
+        return rows if self.rows is None else self.rows[rows]
 
     def __getstate__(self):
         return self.__dict__ | {"_buffers": {}}
@@ -50,7 +57,7 @@ class TrainingSet:
         X = self.X
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
         fingerprint = hashlib.sha256(repr((X.shape, X.dtype.str)).encode())
-        for part in (*parts, self.y, self.sample_weight):
+        for part in (*parts, self.y, self.sample_weight, self.rows):
             if part is None:
                 continue
             if not part.flags.c_contiguous:
@@ -63,10 +70,11 @@ class TrainingSet:
         return fingerprint.hexdigest()
 
     def subset_weight(self, rows):
-        """m of the rows an index array names."""
-        if self.sample_weight is None:
-            return float(len(rows))
-        return float(self.sample_weight[rows].sum(dtype=np.float64))
+        """m of the rows that an index array or a slice names."""
+        rows = self._absolute(rows)
+        if self.sample_weight is not None:
+            return self.sample_weight[..., rows].sum(axis=-1, dtype=np.float64)
+        return float(self.X.shape[0] if isinstance(rows, slice) else len(rows))
 
     def select(self, keep):
         """Called where members leave the stack; the rows are those of all members."""
@@ -77,18 +85,25 @@ class TrainingSet:
 
         What it returns may be overwritten by the next call.
         """
+        rows = self._absolute(rows)
+        return self._inputs(rows), *self._targets(rows)
+
+    def targets(self):
+        """Targets and weights of all rows of the set."""
+        return self._targets(self._absolute(slice(0, self.n_rows)))
+
+    def _targets(self, rows):
+        weight = self.sample_weight
         if isinstance(rows, slice):
-            x = self.X[rows] if issparse(self.X) else self.X[rows].T
-            weight = self.sample_weight
-            return x, self.y[:, rows], None if weight is None else weight[rows]
-        y = self._take(self.y, rows, axis=1, name="y")
-        weight = None
-        if self.sample_weight is not None:
-            weight = self._take(self.sample_weight, rows, axis=0, name="weight")
-        return self._inputs(rows), y, weight
+            return self.y[:, rows], None if weight is None else weight[..., rows]
+        if weight is not None:
+            weight = self._take(weight, rows, axis=0, name="weight")
+        return self._take(self.y, rows, axis=1, name="y"), weight
 
     def _inputs(self, rows):
         X = self.X
+        if isinstance(rows, slice):
+            return X[rows] if issparse(X) else X[rows].T
         if issparse(X):
             return X[rows] if rows.ndim == 1 else [X[r] for r in rows]
         if X.flags.c_contiguous:

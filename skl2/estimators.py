@@ -5,12 +5,13 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from hashlib import sha256
+from typing import Any
 
 import joblib
 import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer, r2_score
 from sklearn.utils import check_array, check_random_state, column_or_1d
@@ -23,6 +24,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2 import parameters
+from skl2.alphas import scale_alpha
 from skl2.batch_norm import pooled_rows, unfold
 from skl2.batches import TrainingSet, row_chunks
 from skl2.callbacks import CallbackSupportMixin, fit_with_callbacks
@@ -68,7 +70,8 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     """
 
     # Set by a search that trains its candidates as stacks, see skl2.bank.
-    _seat = None
+    _seat: Any = None
+    loss_curve_: list
 
     @abstractmethod
     def __init__(
@@ -275,9 +278,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 "'adamw'), got solver='lbfgs'. L-BFGS minimises J to the end: search "
                 "alpha instead, or change the solver."
             )
-        self._check_regularizers()
+        for name in self._regularizers() if self.solver == "lbfgs" else []:
+            raise ValueError(
+                f"{name}={getattr(self, name)!r} needs a stochastic solver ('sgd', "
+                "'adam' or 'adamw'), got solver='lbfgs'."
+            )
 
-    def _check_regularizers(self):
+    def _regularizers(self):
+        """Names of the parameters in use that act in stochastic training alone."""
         hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
         in_use = {
             "dropout": parameters.check_dropout(self.dropout, len(hidden)) != (),
@@ -285,12 +293,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             "max_norm": self.max_norm is not None,
             "augmentation": self.augmentation is not None,
         }
-        for name, used in in_use.items():
-            if used and self.solver == "lbfgs":
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} needs a stochastic solver ('sgd', "
-                    "'adam' or 'adamw'), got solver='lbfgs'."
-                )
+        return [name for name, used in in_use.items() if used]
 
     def _training_set(self, X, y, sample_weight, reset, validation=None):
         """Validated and encoded data, as the engine reads them."""
@@ -351,7 +354,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         n_rows = data.n_rows
         layer_sizes = self._layer_sizes(data)
         n_hidden = len(layer_sizes) - 2
-        alpha = parameters.check_alpha(self.alpha, len(layer_sizes) - 1)
+        alpha = self._alpha(data, len(layer_sizes) - 1)
         batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
         if batch_size > n_rows and self.batch_size != "auto":
             warnings.warn(
@@ -411,6 +414,14 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 member.random_state = member.progress.stream
         return shape, member
 
+    def _alpha(self, data, n_weight_layers):
+        """λ of every weight layer."""
+        alpha = parameters.check_alpha(self.alpha, n_weight_layers)
+        if alpha is None:
+            value = scale_alpha(data, self._loss(), self.penalty, n_weight_layers)
+            alpha = np.full(n_weight_layers, value)
+        return alpha
+
     def _fitted_theta(self, shape):
         """The fitted weights as one row of theta; where a warm start begins."""
         fitted = tuple([c.shape[0] for c in self.coefs_] + [self.n_outputs_])
@@ -445,6 +456,20 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
             [units["scale"] for units in self.batch_norm_],
             np.hstack([[u["mean"], u["variance"]] for u in self.batch_norm_]),
         )
+
+    def _like(self, other):
+        """Take over what validating and encoding the data has taught `other`."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+        self._learn_from(other)
+        return self
+
+    def _with_weights(self, theta, shape):
+        """A fitted copy with the weights `theta`, shape (P,), for prediction."""
+        fitted = clone(self)._like(self)
+        fitted._set_weights(theta, shape)
+        return fitted
 
     def _warn_if_decay_overshoots(self, shape, member, m):
         rho = {"l2": 0.0, "elasticnet": member.l1_ratio}.get(member.penalty, 1.0)
@@ -515,7 +540,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _store(self, shape, member, result, n_rows, going_on, incremental):
         """Keep what was learned: attributes with a trailing underscore."""
-        vars(self).update(self._learned(shape.layer_sizes, result.theta))
+        self._set_weights(result.theta, shape)
         self._fitted_dropout = member.dropout
         self.alpha_ = member.alpha
         self.n_iter_ = result.n_iter
@@ -525,15 +550,19 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         self.best_loss_ = result.best_loss
         self.t_ = result.rows_seen
         self.best_validation_score_ = result.best_validation_score
-        for name in ("validation_scores", "validation_loss_curve"):
-            curve = getattr(result, name)
-            if going_on and curve is not None:
-                curve = (getattr(self, name + "_", None) or []) + curve
-            setattr(self, name + "_", curve)
+        for name in ("validation_scores_", "validation_loss_curve_"):
+            earlier = getattr(self, name, None) if going_on else None
+            curve = getattr(result, name[:-1])
+            if earlier and curve is not None:
+                curve = earlier + curve
+            setattr(self, name, curve)
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None
         self._store_batch_norm(shape, result, n_rows, going_on and incremental)
         self._warn_of_the_end(shape, result, incremental)
+
+    def _set_weights(self, theta, shape):
+        vars(self).update(self._learned(shape.layer_sizes, theta))
 
     def _store_batch_norm(self, shape, result, n_rows, pooled):
         self.batch_norm_ = None
@@ -742,8 +771,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
           fixed points are not the minima of J.
 
-    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
-        λ >= 0, the strength of the penalty, for all weight layers or one each.
+    alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
+        reads it off the data, 0.01 σ_max(Xᵀ(Y - Ȳ)) (0.003 without a hidden layer; for
+        regression independent of the units of y): on scaled X near the best of a grid,
+        for the price of one matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
@@ -1318,8 +1350,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
           fixed points are not the minima of J.
 
-    alpha : float or array-like of shape (n_layers - 1,), default=0.0001
-        λ >= 0, the strength of the penalty, for all weight layers or one each.
+    alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
+        reads it off the data, 0.01 σ_max(Xᵀ(Y - Ȳ)) (0.003 without a hidden layer; for
+        regression independent of the units of y): on scaled X near the best of a grid,
+        for the price of one matrix product.
 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).

@@ -54,4 +54,4 @@ def optimality(estimator, X, y, sample_weight=None):
         shape, estimator._loss(), [member], data, data.total_weight
     )
     objective.bind(member.theta[None])
-    return objective.optimality(objective.full_batches())[0]
+    return objective.optimality()[0]

@@ -17,7 +17,7 @@ FTOL = 1e7 * np.finfo(np.float64).eps
 class _Variables:
     """The variables of scipy's minimiser: theta itself, as float64."""
 
-    bounds = None
+    bounds: list | None = None
 
     def start(self, theta):
         return theta.astype(np.float64)
@@ -85,10 +85,9 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
     """
     objective.bind(theta)
     if objective.penalty.has_nonsmooth:
-        variables = _SplitVariables(objective.penalty, theta.shape[1])
+        variables: _Variables = _SplitVariables(objective.penalty, theta.shape[1])
     else:
         variables = _Variables()
-    chunks = objective.full_batches()
     result = Result(theta[0].copy())
     latest = 0.0
 
@@ -96,7 +95,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
         nonlocal latest
         theta[0] = variables.theta(x)
         with np.errstate(over="ignore", invalid="ignore"):
-            value, grad = objective.value_and_grad(chunks)
+            value, grad = objective.value_and_grad()
         latest = float(value[0])
         return variables.value_and_gradient(x, latest, grad[0].astype(np.float64))
 

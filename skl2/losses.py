@@ -14,7 +14,7 @@ scratch : array of the shape of raw
 """
 
 import numpy as np
-from scipy.special import expit, xlogy
+from scipy.special import expit, logit, xlogy
 
 from skl2.layers import sigmoid
 
@@ -46,10 +46,9 @@ class Loss:
         weight : None, or ndarray of shape (n_rows,) or (K, n_rows)
             Weight of each row.
         scale : float, or ndarray of shape (K, 1) if there are weights of shape (K, b)
-        ws : Workspace
-            Lends the arrays `pointwise`, `loss_scratch` and `ones`.
+        ws : LossWorkspace
         """
-        self._pointwise(raw, y, ws.pointwise, ws.loss_scratch)
+        self._pointwise(raw, y, ws.pointwise, ws.scratch)
         if weight is None:
             raw *= scale
             return scale * np.matmul(ws.pointwise, ws.ones)[:, 0, 0].astype(np.float64)
@@ -62,6 +61,24 @@ class Loss:
     def _pointwise(self, raw, y, pointwise, scratch):
         """Write the losses to `pointwise` and turn `raw` into their gradient."""
         raise NotImplementedError
+
+    def constant(self, y, weight):
+        """The best constant raw prediction: the model all of whose weights are zero.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_outputs, n_rows)
+        weight : ndarray of shape (n_rows,) or None
+
+        Returns
+        -------
+        raw : ndarray of shape (n_outputs, 1), float64
+        """
+        return self._link(np.average(y, axis=1, weights=weight)[:, np.newaxis])
+
+    def _link(self, mean):
+        """From output space to link space; the inverse of ``predict``."""
+        return mean
 
     def predict(self, raw):
         """From link space to output space, in place."""
@@ -90,6 +107,9 @@ class AbsoluteError(Loss):
         _sum_outputs(scratch, pointwise)
         np.sign(raw, out=raw)
 
+    def constant(self, y, weight):
+        return _weighted_median(y, weight)
+
 
 class Huber(Loss):
     """L = r²/2 for \\|r\\| <= δ, else δ (\\|r\\| - δ/2), r = raw - y; identity link.
@@ -113,6 +133,30 @@ class Huber(Loss):
         _sum_outputs(raw, pointwise)
         raw[...] = scratch
 
+    def constant(self, y, weight):
+        # Newton's method; the derivative is piecewise linear, so it ends exactly.
+        weight = np.ones(y.shape[1]) if weight is None else weight
+        centre = _weighted_median(y, weight)
+        for _ in range(100):
+            residual = y - centre
+            slope = (np.abs(residual) <= self.delta) @ weight
+            step = np.clip(residual, -self.delta, self.delta) @ weight
+            step /= np.maximum(slope, 1e-12 * weight.sum())
+            step = np.clip(step, -self.delta, self.delta)[:, np.newaxis]
+            centre = centre + step
+            if np.abs(step).max() <= 1e-14 * (1.0 + np.abs(centre).max()):
+                break
+        return centre
+
+
+def _weighted_median(y, weight):
+    weight = np.ones(y.shape[1]) if weight is None else weight
+    order = np.argsort(y, axis=1)
+    below = np.cumsum(weight[order], axis=1)
+    middle = (below >= 0.5 * below[:, -1:]).argmax(axis=1)
+    rows = np.arange(len(y))
+    return y[rows, order[rows, middle]][:, np.newaxis].astype(np.float64)
+
 
 class HalfPoisson(Loss):
     """Half the Poisson deviance, L = y log(y / μ) - y + μ with μ = exp(raw)."""
@@ -126,6 +170,9 @@ class HalfPoisson(Loss):
         scratch += raw
         _sum_outputs(scratch, pointwise)
         raw -= y
+
+    def _link(self, mean):
+        return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
 
     def predict(self, raw):
         return np.exp(raw, out=raw)
@@ -157,8 +204,17 @@ class BinaryLogLoss(Loss):
         sigmoid(raw, out=raw)
         raw -= y
 
+    def _link(self, mean):
+        return logit(_inside(mean))
+
     def predict(self, raw):
         return expit(raw, out=raw)
+
+
+def _inside(mean):
+    """A share kept off 0 and 1: a class that is absent has a finite logit."""
+    tiny = np.finfo(np.float64).tiny
+    return np.clip(mean, tiny, 1.0 - np.finfo(np.float64).epsneg)
 
 
 class MultinomialLogLoss(Loss):
@@ -177,6 +233,9 @@ class MultinomialLogLoss(Loss):
         raw -= y
         np.log(pointwise, out=pointwise)
         pointwise -= _sum_outputs(scratch, None)
+
+    def _link(self, mean):
+        return np.log(_inside(mean))
 
     def predict(self, raw):
         raw -= raw.max(axis=1, keepdims=True)

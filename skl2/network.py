@@ -45,6 +45,16 @@ class Layout:
         return [slot.columns for slot in self.slots if slot.penalized]
 
 
+class LossWorkspace:
+    """The arrays a loss writes to, for raw predictions of one shape."""
+
+    def __init__(self, raw, ones=None):
+        K, _, n_rows = raw.shape
+        self.scratch = np.empty_like(raw)
+        self.pointwise = np.empty((K, 1, n_rows), raw.dtype)
+        self.ones = np.ones((n_rows, 1), raw.dtype) if ones is None else ones
+
+
 class Workspace:
     """The arrays a pass over `n_rows` rows writes to, made once and used again."""
 
@@ -67,9 +77,8 @@ class Workspace:
         self.scratch = [
             scratch[: K * n * n_rows].reshape(K, n, n_rows) for n in widths[:-1]
         ]
-        self.loss_scratch = np.empty_like(self.a[-1])
-        self.pointwise = np.empty((K, 1, n_rows), dtype)
         self.ones = np.ones((n_rows, 1), dtype)
+        self.loss = LossWorkspace(self.a[-1], self.ones)
 
 
 class Network:

@@ -46,46 +46,40 @@ class Objective:
 
     def batch_loss(self, rows, n_batches):
         """Scaled loss of one of `n_batches` batches, shape (K,); fills ``grad``."""
-        x, y, weight = self.data.batch(rows)
-        return self._loss(x, y, weight, n_batches / self.total_weight)
+        return self._loss(self.data.batch(rows), n_batches / self.total_weight)
 
-    def _loss(self, x, y, weight, scale):
+    def _loss(self, batch, scale):
+        x, y, weight = batch
         scale = cast(scale, self.network.dtype)
         n_rows = y.shape[-1]
         raw = self.network.training_forward(x, n_rows, weight)
-        workspace = self.network.workspace(n_rows)
-        value = self.loss.value_and_gradient(raw, y, weight, scale, workspace)
+        ws = self.network.workspace(n_rows).loss
+        value = self.loss.value_and_gradient(raw, y, weight, scale, ws)
         self.network.backward(x, raw, n_rows)
         return value
 
-    def full_batches(self):
-        """All rows in chunks, made once: input of ``value_and_grad``."""
-        widest = max(self.network.layer_sizes[1:])
-        return [self.data.batch(s) for s in row_chunks(self.data.n_rows, widest)]
-
-    def value_and_grad(self, chunks):
+    def value_and_grad(self):
         """J, shape (K,), and the gradient of its smooth part, shape (K, P).
 
         The non-smooth part of the penalty is in the value and not in the gradient.
         """
         scale = 1.0 / self.total_weight
-        value = self._loss(*chunks[0], scale)
-        if len(chunks) == 1:
-            total = self.grad
-        else:
-            total = self.grad.copy()
-            for chunk in chunks[1:]:
-                value = value + self._loss(*chunk, scale)
-                total += self.grad
+        batch = self.data.batch
+        first, *others = row_chunks(self.data.n_rows, max(self.network.layer_sizes[1:]))
+        value = self._loss(batch(first), scale)
+        total = self.grad.copy() if others else self.grad
+        for rows in others:
+            value = value + self._loss(batch(rows), scale)
+            total += self.grad
         self.penalty.gradient(self.theta, total)
         return value + self.penalty.value(self.theta), total
 
-    def optimality(self, chunks):
+    def optimality(self):
         """Largest distance of 0 to the sub-differential of J, shape (K, n_layers - 1).
 
         Weights and biases of a layer count alike.
         """
-        _, grad = self.value_and_grad(chunks)
+        _, grad = self.value_and_grad()
         distance = self.penalty.optimality(self.theta, grad)
         return np.stack(
             [distance[:, layer.columns].max(axis=1) for layer in self.network.layers],

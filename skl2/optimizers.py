@@ -102,6 +102,11 @@ class Optimizer:
             setattr(self, name, getattr(self, name)[keep])
         self._prepare(theta)
 
+    @property
+    def kind(self):
+        """Which of the optimizers it is; states of another kind mean nothing to it."""
+        return type(self).__name__
+
     def step(self, theta, grad, penalty):
         """One update of `theta` in place.
 

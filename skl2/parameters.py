@@ -55,7 +55,7 @@ class Number:
 
 class Verbosity:
     def accepts(self, value):
-        return isinstance(value, bool | np.bool_ | Integral) and value >= 0
+        return isinstance(value, bool | np.bool_ | Integral) and int(value) >= 0
 
     def __str__(self):
         return "a bool or an integer >= 0"
@@ -64,7 +64,7 @@ class Verbosity:
 class Seed:
     def accepts(self, value):
         if isinstance(value, Integral) and not isinstance(value, bool):
-            return 0 <= value < 2**32
+            return 0 <= int(value) < 2**32
         return value is None or isinstance(value, np.random.RandomState)
 
     def __str__(self):
@@ -149,7 +149,9 @@ def check_hidden_layer_sizes(value):
 
 
 def check_alpha(alpha, n_weight_layers):
-    """λ of every weight layer as a float64 array."""
+    """λ of every weight layer as a float64 array; None for 'scale'."""
+    if isinstance(alpha, str) and alpha == "scale":
+        return None
     try:
         values = np.asarray(alpha, dtype=np.float64)
     except (TypeError, ValueError):
@@ -159,7 +161,7 @@ def check_alpha(alpha, n_weight_layers):
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(
             "alpha must be a finite number >= 0, or a sequence of such, one a weight "
-            f"layer. Got {alpha!r}."
+            f"layer, or 'scale'. Got {alpha!r}."
         )
     if values.ndim == 1 and len(values) != n_weight_layers:
         raise ValueError(

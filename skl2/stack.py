@@ -8,6 +8,7 @@ on one training set. Each gets the numbers it would get alone.
 from copy import copy
 from dataclasses import dataclass, fields
 from pickle import PicklingError
+from typing import Any
 
 import joblib
 import numpy as np
@@ -21,7 +22,7 @@ from skl2.lbfgs import minimize_lbfgs
 from skl2.network import Network
 from skl2.noise import noise_streams
 from skl2.objective import Objective
-from skl2.optimizers import SGD, Adam, AdamW, Projected, make_schedule
+from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Projected, make_schedule
 from skl2.penalties import MaxNorm, make_penalty
 from skl2.regularized import RegularizedNetwork
 from skl2.stochastic import Printer, Progress, StochasticRun
@@ -138,7 +139,7 @@ class Member:
 
     def key(self):
         """Equal for members that train to the same result on the same data."""
-        stream = self.random_state.get_state(legacy=True)
+        stream: Any = self.random_state.get_state(legacy=True)
         values = [getattr(self, f.name) for f in fields(self)]
         return (stream[1].tobytes(), *stream[2:]) + tuple(
             v.tobytes() if isinstance(v, np.ndarray) else v
@@ -203,12 +204,23 @@ def _initial_theta(network, members, streams):
     return np.stack(rows).astype(network.dtype, copy=False)
 
 
+def initial_theta(shape, member):
+    """Initial parameters of one member, shape (P,), from its own stream."""
+    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+    return network.initial_theta(member.random_state)
+
+
 def _hold_out(shape, data, stratify, members, streams):
     """Training rows and validation rows of every member, by its own stream.
 
     A run that goes on splits as it did before: rows once trained on must not come back
     as validation rows.
     """
+    rows = np.arange(data.n_rows)
+    if data.sample_weight is not None:
+        # A row of weight zero is as good as not there.
+        rows = np.flatnonzero(data.sample_weight)
+        stratify = None if stratify is None else stratify[rows]
     splits: dict[int, list] = {}
     for member, stream in zip(members, streams, strict=True):
         if id(stream) not in splits:
@@ -217,7 +229,7 @@ def _hold_out(shape, data, stratify, members, streams):
                 split_stream = np.random.RandomState()
                 split_stream.set_state(member.progress.split)
             train, held_out = train_test_split(
-                np.arange(data.n_rows),
+                rows,
                 random_state=split_stream,
                 test_size=shape.validation_fraction,
                 stratify=stratify,
@@ -238,7 +250,7 @@ def _make_optimizer(shape, members, theta, network):
         return [getattr(member, name) for member in members]
 
     if shape.solver == "sgd":
-        optimizer = SGD(
+        optimizer: Optimizer = SGD(
             each("learning_rate_init"), each("momentum"), shape.nesterovs_momentum
         )
     else:

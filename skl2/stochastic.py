@@ -1,6 +1,7 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +46,8 @@ class Result:
 
     theta: np.ndarray
     loss_curve: list = field(default_factory=list)
-    validation_scores: list | None = None
-    validation_loss_curve: list | None = None
+    validation_scores: Any = None
+    validation_loss_curve: Any = None
     best_loss: float | None = None
     best_validation_score: float | None = None
     n_iter: int = 0
@@ -72,6 +73,8 @@ class Progress:
 
     Attributes
     ----------
+    solver : str
+        Name of the optimizer's class; another one starts anew.
     optimizer : dict
         ``Optimizer.get_state()``.
     patience : Patience
@@ -85,6 +88,7 @@ class Progress:
         With batch norm: a digest of the folded parameters, and the unfolded ones.
     """
 
+    solver: str
     optimizer: dict
     patience: Patience
     stream: np.random.RandomState
@@ -184,7 +188,8 @@ class StochasticRun:
 
     def resume(self, progress, theta):
         """Go on where an earlier run of a stack of one stopped."""
-        self.optimizer.set_state(progress.optimizer, theta)
+        if self.optimizer.kind == progress.solver:
+            self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
         self.optimizer.unpublished(theta, self.objective.penalty)
         self.patience.resume(progress.patience)
@@ -192,6 +197,7 @@ class StochasticRun:
     def progress(self, split, noise):
         """What ``resume`` needs; for a stack of one, after ``run``."""
         return Progress(
+            self.optimizer.kind,
             self.optimizer.get_state(),
             self.patience,
             self.order.streams[0],

@@ -106,7 +106,7 @@ class Validation:
             chunk = network.forward(x, s.stop - s.start)
             raw[..., s] = chunk
             losses += self._loss.value_and_gradient(
-                chunk, y, weight, 1.0, network.workspace(s.stop - s.start)
+                chunk, y, weight, 1.0, network.workspace(s.stop - s.start).loss
             )
         weights = np.array([self.data.subset_weight(r) for r in self.rows])
         # No row of any weight: there is nothing to judge by.

@@ -3,12 +3,36 @@
 import threading
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
+import joblib
 import threadpoolctl
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
 THREADED_PRODUCT = 1 << 24
+
+
+# Multiply-adds of a pass below which a second thread only waits for the interpreter.
+THREADED_PASS = 1 << 21
+
+
+def groups(n_tasks, multiply_adds):
+    """Slices that share `n_tasks` pieces of work out to the workers of joblib.
+
+    One slice for all where the pieces are small: they are then one stack.
+
+    Parameters
+    ----------
+    n_tasks : int
+    multiply_adds : int
+        Of a pass of one piece.
+    """
+    n_groups = 1
+    if n_tasks * multiply_adds > THREADED_PASS:
+        n_groups = min(n_tasks, joblib.effective_n_jobs())
+    bounds = [n_tasks * i // n_groups for i in range(n_groups + 1)]
+    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 @cache
@@ -22,7 +46,7 @@ def _release_control():
     The thread that leaves last need not be the one that came first.
     """
     openblas = getattr(threadpoolctl, "OpenBLASController", None)
-    if hasattr(openblas, "clear_controlling_thread"):
+    if openblas is not None and hasattr(openblas, "clear_controlling_thread"):
         openblas.clear_controlling_thread(force=True)
 
 
@@ -36,7 +60,7 @@ class _SingleThreadedBlas:
     def __init__(self):
         self._lock = threading.Lock()
         self._count = 0
-        self._limit = None
+        self._limit: Any = None
 
     def __enter__(self):
         with self._lock:

@@ -96,8 +96,11 @@ def make_shape(data, hidden=(5,), **params):
     return Shape(layer_sizes, **(defaults | params))
 
 
-def make_member(shape, seed=0, alpha=1.0, **params):
-    """A Member with sklearn's defaults; alpha is one λ, or one a weight layer."""
+def make_member(shape, seed=0, drawn=0, alpha=1.0, **params):
+    """A Member with sklearn's defaults; alpha is one λ, or one a weight layer.
+
+    `drawn` numbers have been drawn from its stream already.
+    """
     defaults = {
         "penalty": "l2",
         "l1_ratio": 0.5,
@@ -108,9 +111,9 @@ def make_member(shape, seed=0, alpha=1.0, **params):
         "epsilon": 1e-8,
     }
     alpha = np.broadcast_to(np.asarray(alpha, float), len(shape.layer_sizes) - 1).copy()
-    return Member(
-        alpha=alpha, random_state=np.random.RandomState(seed), **(defaults | params)
-    )
+    stream = np.random.RandomState(seed)
+    stream.rand(drawn)
+    return Member(alpha=alpha, random_state=stream, **(defaults | params))
 
 
 def bound_objective(shape, loss, members, data, theta=None):

@@ -147,6 +147,35 @@ def test_a_slice_is_not_copied(container):
     assert np.shares_memory(y, data.y)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", ["slice", (5,), (3, 5)], ids=str)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_subset_is_a_training_set_of_these_rows(container, shape, weighted):
+    whole = training_set(container=container, weighted=weighted)
+    rng = np.random.RandomState(1)
+    kept = rng.permutation(23)[:12]
+    chosen = rng.permutation(12)[:10]
+    weight = whole.sample_weight[kept][chosen] if weighted else None
+    X = whole.X[kept][chosen]
+    plain = TrainingSet(X, whole.y[:, kept][:, chosen], weight)
+    subset = whole.subset(kept).subset(chosen)
+    assert subset.X is whole.X
+    assert subset.n_rows == 10
+    assert subset.total_weight == plain.total_weight
+    assert subset.subset_weight(np.arange(4)) == plain.subset_weight(np.arange(4))
+    assert subset.digest() != whole.digest()
+    rows = slice(2, 9) if shape == "slice" else rng.randint(0, 10, shape)
+    for got, expected in zip(subset.batch(rows), plain.batch(rows), strict=True):
+        for a, b in zip(
+            *([x] if not isinstance(x, list) else x for x in (got, expected)),
+            strict=True,
+        ):
+            a, b = (x.toarray() if sp.issparse(x) else x for x in (a, b))
+            assert_array_equal(a, b)
+    for got, expected in zip(subset.targets(), plain.targets(), strict=True):
+        assert_array_equal(got, expected)
+
+
 def test_total_weight():
     data = training_set()
     assert data.total_weight == 23.0
@@ -171,7 +200,7 @@ def test_scaled_batches_average_to_the_full_objective(loss, batch_size, weights)
     shape = make_shape(data)
     members = [make_member(shape, seed=k, alpha=k) for k in range(2)]
     objective = bound_objective(shape, LOSSES[loss], members, data)
-    value, grad = objective.value_and_grad(objective.full_batches())
+    value, grad = objective.value_and_grad()
     grad = grad.copy()
     order = BatchOrder(streams([4, 5]), [None, None], 23, batch_size, True)
     batches = order.epoch()

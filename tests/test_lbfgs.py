@@ -34,7 +34,7 @@ def minimize(objective, max_iter=1000, max_fun=15000, tol=1e-8):
 
 def value(objective, theta):
     objective.bind(theta[None].copy())
-    return float(objective.value_and_grad(objective.full_batches())[0][0])
+    return float(objective.value_and_grad()[0][0])
 
 
 # ------------------------------------------------------------------- U and V
@@ -42,11 +42,10 @@ def value(objective, theta):
 
 def split_objective(objective):
     variables = _SplitVariables(objective.penalty, objective.theta.shape[1])
-    chunks = objective.full_batches()
 
     def f(x):
         objective.theta[0] = variables.theta(x)
-        J, grad = objective.value_and_grad(chunks)
+        J, grad = objective.value_and_grad()
         return variables.value_and_gradient(x, float(J[0]), grad[0].copy())
 
     return variables, f
@@ -77,8 +76,7 @@ def test_split_variables(penalty, alpha):
     x = rng.rand(len(x))
     objective.bind(objective.theta)
     objective.theta[0] = variables.theta(x)
-    chunks = objective.full_batches()
-    J = objective.value_and_grad(chunks)[0] - objective.penalty.nonsmooth.value(
+    J = objective.value_and_grad()[0] - objective.penalty.nonsmooth.value(
         objective.theta
     )
     expected = J[0] + strength[split] @ (x[split] + x[P:])
@@ -113,8 +111,7 @@ def test_it_ends_at_a_stationary_point(hidden, loss, penalty):
     result = minimize(objective)
     assert result.converged
     objective.bind(result.theta[None].copy())
-    chunks = objective.full_batches()
-    assert objective.optimality(chunks).max() < 1e-5
+    assert objective.optimality().max() < 1e-5
     J = value(objective, result.theta)
     assert_allclose(result.best_loss, J, rtol=1e-12)
     assert_allclose(result.loss_curve[-1], J, rtol=1e-7)
@@ -173,7 +170,7 @@ def test_tol_is_that_of_the_projected_gradient():
         result = minimize(objective, tol=tol)
         assert result.converged
         objective.bind(result.theta[None].copy())
-        distances.append(objective.optimality(objective.full_batches()).max())
+        distances.append(objective.optimality().max())
     assert distances[0] > distances[1] > distances[2]
     assert distances[2] < 1e-7
 

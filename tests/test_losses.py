@@ -13,29 +13,17 @@ from sklearn.metrics import (
 )
 
 from skl2.losses import REGRESSION_LOSSES, Huber
-from skl2.network import Workspace
+from skl2.network import LossWorkspace
 
 losses = pytest.mark.parametrize("name", LOSSES)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 
 
-class Sizes:
-    """What a Workspace asks of a network, for a loss alone."""
-
-    def __init__(self, n_outputs, dtype):
-        from skl2.layers import Identity
-
-        self.layer_sizes, self.dtype = [1, n_outputs], np.dtype(dtype)
-        self.activation = Identity()
-
-
 def evaluate(name, raw, y, weight=None, scale=1.0, loss=None):
     """Value (K,) and gradient (K, n_outputs, n_rows); leaves `raw` as it is."""
     grad = np.array(raw)
-    K, n_outputs, n_rows = grad.shape
-    workspace = Workspace(Sizes(n_outputs, grad.dtype), K, n_rows)
     loss = loss or LOSSES[name]
-    value = loss.value_and_gradient(grad, y, weight, scale, workspace)
+    value = loss.value_and_gradient(grad, y, weight, scale, LossWorkspace(grad))
     return value, grad
 
 
@@ -202,6 +190,23 @@ def test_predict_is_the_inverse_link(name, scale, dtype):
     got = LOSSES[name].predict(raw)
     assert got is raw and got.dtype == dtype
     assert_allclose(got, expected, rtol=1e-13 if dtype == np.float64 else 2e-5)
+
+
+@losses
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constant_is_the_best_constant_prediction(name, weighted):
+    _, y = problem(name, n_rows=15)
+    weight = np.random.RandomState(1).rand(15) if weighted else None
+    best = LOSSES[name].constant(y, weight)
+    assert best.shape == (4, 1) and best.dtype == np.float64
+
+    def value(raw):
+        return evaluate(name, np.tile(raw, (1, 1, 15)), y, weight)[0][0]
+
+    # The loss is convex in the constant: no step along an output lowers it.
+    for o in range(4):
+        for step in (-1e-3, 1e-3):
+            assert value(best + step * np.eye(4)[:, [o]]) >= value(best) - 1e-12
 
 
 def test_gradient_under_the_canonical_link_is_prediction_minus_target():

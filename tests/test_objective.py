@@ -37,21 +37,21 @@ def make_objective(
     return bound_objective(shape, LOSSES[loss], members, data)
 
 
-def smooth_value_and_grad(objective, chunks):
-    value, grad = objective.value_and_grad(chunks)
+def smooth_value_and_grad(objective):
+    value, grad = objective.value_and_grad()
     return value - objective.penalty.nonsmooth.value(objective.theta), grad.copy()
 
 
-def finite_differences(objective, chunks, h=1e-5):
+def finite_differences(objective, h=1e-5):
     """Central differences by every parameter, for all members at once."""
     theta = objective.theta
     grad = np.empty_like(theta)
     for j in range(theta.shape[1]):
         original = theta[:, j].copy()
         theta[:, j] = original + h
-        above, _ = smooth_value_and_grad(objective, chunks)
+        above, _ = smooth_value_and_grad(objective)
         theta[:, j] = original - h
-        below, _ = smooth_value_and_grad(objective, chunks)
+        below, _ = smooth_value_and_grad(objective)
         theta[:, j] = original
         grad[:, j] = (above - below) / (2 * h)
     return grad
@@ -69,9 +69,8 @@ def test_gradient_is_that_of_the_value(activation, depth, loss, weighted):
     objective = make_objective(
         loss, activation, (4, 3, 2)[:depth], weighted=weighted, seed=10 * depth
     )
-    chunks = objective.full_batches()
-    _, grad = smooth_value_and_grad(objective, chunks)
-    numeric = finite_differences(objective, chunks)
+    _, grad = smooth_value_and_grad(objective)
+    numeric = finite_differences(objective)
     error = np.linalg.norm(grad - numeric, axis=1)
     assert (error < 1e-6 * np.linalg.norm(numeric, axis=1)).all()
 
@@ -85,49 +84,72 @@ def row_kinds(n_rows, K):
     }
 
 
+def loss_and_grad(objective, rows, n_batches=1):
+    return objective.batch_loss(rows, n_batches), objective.grad.copy()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("rows", ["slice", "shared", "own"])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_order_and_storage_of_the_rows_change_nothing(container, rows, weighted, dtype):
     objective = make_objective("huber", dtype=dtype, weighted=weighted)
+    data = objective.data
+    data.X *= np.random.RandomState(1).rand(*data.X.shape) < 0.6
+    value, grad = loss_and_grad(objective, slice(0, 7))
     # The same values in another container.
-    objective.data.X *= np.random.RandomState(1).rand(*objective.data.X.shape) < 0.6
-    value, grad = objective.value_and_grad(objective.full_batches())
-    grad = grad.copy()
-    objective.data.X = CONTAINERS[container](objective.data.X)
-    chunk = objective.data.batch(row_kinds(7, len(PENALTIES))[rows])
-    got_value, got_grad = objective.value_and_grad([chunk])
+    data.X = CONTAINERS[container](data.X)
+    rows = row_kinds(7, len(PENALTIES))[rows]
+    got_value, got_grad = loss_and_grad(objective, rows)
     rtol = 1e-13 if dtype == np.float64 else 1e-5
     assert got_grad.dtype == dtype
     assert_allclose(got_value, value, rtol=rtol)
     assert_allclose(got_grad, grad, rtol=rtol, atol=rtol * np.abs(grad).max())
+    # A full pass is that loss and the penalty.
+    full_value, full_grad = objective.value_and_grad()
+    objective.penalty.gradient(objective.theta, grad)
+    penalty = objective.penalty.value(objective.theta)
+    assert_allclose(full_value, value + penalty, rtol=rtol)
+    assert_allclose(full_grad, grad, rtol=rtol, atol=rtol * np.abs(grad).max())
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("cuts", [[0, 7], [0, 3, 7], [0, 1, 2, 6, 7]])
-def test_chunks_of_a_full_pass_add_up(cuts, weighted):
+def test_pieces_of_the_data_add_up(cuts, weighted):
     objective = make_objective("multinomial_log_loss", weighted=weighted)
-    data = objective.data
-    value, grad = objective.value_and_grad([data.batch(slice(0, 7))])
-    grad = grad.copy()
-    chunks = [data.batch(slice(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-    got_value, got_grad = objective.value_and_grad(chunks)
-    assert_allclose(got_value, value, rtol=1e-14)
-    assert_allclose(got_grad, grad, rtol=1e-12, atol=1e-15)
+    value, grad = loss_and_grad(objective, slice(0, 7))
+    pieces = [
+        loss_and_grad(objective, slice(a, b))
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
+    assert_allclose(sum(p[0] for p in pieces), value, rtol=1e-13)
+    assert_allclose(sum(p[1] for p in pieces), grad, rtol=1e-12, atol=1e-15)
 
 
-def test_full_batches_are_chunks_of_bounded_memory():
-    data = training_set(n_rows=600, n_features=2, n_outputs=1)
+@pytest.mark.parametrize("container", ["C", "csr"])
+@pytest.mark.parametrize("subset", [False, True])
+def test_a_full_pass_is_made_in_chunks_of_bounded_memory(container, subset):
+    data = training_set(n_rows=600, n_features=2, n_outputs=1, container=container)
+    if subset:
+        data = data.subset(np.arange(599, 0, -1))
     shape = make_shape(data, hidden=(2000,))
     objective = bound_objective(
         shape, LOSSES["squared_error"], [make_member(shape)], data
     )
-    chunks = objective.full_batches()
-    assert len(chunks) > 1
-    assert sum(y.shape[1] for _, y, _ in chunks) == 600
-    value, grad = objective.value_and_grad(chunks)
-    whole_value, whole_grad = objective.value_and_grad([data.batch(slice(0, 600))])
+    n_rows = []
+    forward = objective.network.forward
+
+    def counted(x, n):
+        n_rows.append(n)
+        return forward(x, n)
+
+    objective.network.forward = counted
+    value, grad = objective.value_and_grad()
+    assert len(n_rows) > 1
+    assert sum(n_rows) == data.n_rows
+    whole_value, whole_grad = loss_and_grad(objective, np.arange(data.n_rows))
+    whole_value = whole_value + objective.penalty.value(objective.theta)
+    objective.penalty.gradient(objective.theta, whole_grad)
     assert_allclose(value, whole_value, rtol=1e-12)
     assert_allclose(grad, whole_grad, rtol=1e-10, atol=1e-14)
 
@@ -142,19 +164,18 @@ def test_m_is_the_sum_of_the_weights(loss, factor):
         shape = make_shape(data)
         members = [make_member(shape, alpha=2.0 * factor)]
         objective = bound_objective(shape, LOSSES[loss], members, data)
-        return objective.value_and_grad(objective.full_batches())[0]
+        return objective.value_and_grad()[0]
 
     assert_allclose(value(factor), value(1.0), rtol=1e-13)
 
 
 def test_select_goes_on_with_the_members_kept():
     objective = make_objective("squared_error")
-    chunks = objective.full_batches()
-    value, grad = objective.value_and_grad(chunks)
-    distance = objective.optimality(chunks)
+    value, grad = objective.value_and_grad()
+    distance = objective.optimality()
     grad, keep = grad.copy(), np.array([1, 3])
     objective.select(keep, objective.theta[keep])
-    got_value, got_grad = objective.value_and_grad(chunks)
+    got_value, got_grad = objective.value_and_grad()
     np.testing.assert_array_equal(got_value, value[keep])
     np.testing.assert_array_equal(got_grad, grad[keep])
-    np.testing.assert_array_equal(objective.optimality(chunks), distance[keep])
+    np.testing.assert_array_equal(objective.optimality(), distance[keep])

@@ -44,6 +44,11 @@ def parameters(K=1, dtype=np.float64, seed=0):
     return theta.astype(dtype)
 
 
+def gradient(K=1, dtype=np.float64):
+    """Of the size of the strengths, so that it is below some of them and above some."""
+    return (0.1 * np.random.RandomState(1).standard_normal((K, P))).astype(dtype)
+
+
 def omega(W, name):
     """Ω of MISSION.md."""
     penalty, _, ratio = MEMBERS[name]
@@ -193,6 +198,23 @@ def test_biases_and_unpenalized_layers_are_left_alone_bit_for_bit(name, kind, dt
 
 
 @dtypes
+@pytest.mark.parametrize("name", ["alpha=0, l2", "alpha=0, l1", "None"])
+def test_no_penalty_is_none_even_for_odd_numbers(name, dtype):
+    # Where 0 * theta would be NaN, and 0 + -0 another 0.
+    theta = np.resize(np.array([-0.0, np.inf, -np.inf, np.nan], dtype), (1, P))
+    out = np.full_like(theta, -0.0)
+    before = theta.tobytes(), out.tobytes()
+    penalty = penalty_of(name, dtype=dtype)
+    penalty.gradient(theta, out)
+    penalty.gradient(theta, out, 0.1)
+    penalty.prox(theta, 0.1)
+    penalty.decay(theta, 0.1)
+    penalty.smooth.shrink(theta, 0.1)
+    assert (theta.tobytes(), out.tobytes()) == before
+    assert penalty.value(theta) == 0.0
+
+
+@dtypes
 @pytest.mark.parametrize("kind", STEPS)
 def test_a_member_of_a_stack_has_the_penalty_it_has_alone(kind, dtype):
     names = ["l2", "elasticnet", "last layer only, l1"]
@@ -200,7 +222,7 @@ def test_a_member_of_a_stack_has_the_penalty_it_has_alone(kind, dtype):
     m = np.array([10.0, 7.0, 1e-3])
     penalty = penalty_of(*names, m=m, dtype=dtype)
     stacked = routes(penalty, theta, step)
-    grad = parameters(3, dtype, seed=1)
+    grad = gradient(3, dtype)
     for k, name in enumerate(names):
         alone = penalty_of(name, m=m[k], dtype=dtype)
         step_k = step if np.ndim(step) == 0 else step[k : k + 1]
@@ -245,7 +267,7 @@ def brute_force_distance(w, g, strength):
 
 @members
 def test_optimality_is_the_distance_to_the_subdifferential(name):
-    theta, grad = parameters(), parameters(seed=1) * 0.2
+    theta, grad = parameters(), gradient()
     before = grad.copy()
     got = penalty_of(name).optimality(theta, grad)
     penalty, alphas, ratio = MEMBERS[name]

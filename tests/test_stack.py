@@ -110,6 +110,7 @@ def test_shapes(name, solver, dtype):
 VARY = {
     "nothing": {"seed": [5], "alpha": [1.0]},
     "seed": {"alpha": [1.0]},
+    "position in a stream": {"seed": [5], "drawn": [0, 1, 1, 2], "alpha": [1.0]},
     "alpha": {"seed": [5], "alpha": [0.0, 1e-3, 7.0]},
     "alpha of each layer": {"alpha": [[0.0, 3.0], [2.0, 0.0], [0.7, 0.1]]},
     "alpha, all l1": {"penalty": ["l1"], "alpha": [0.0, 0.3, 7.0]},

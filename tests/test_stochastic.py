@@ -64,7 +64,7 @@ def test_with_one_batch_the_curve_is_J_at_the_start_of_each_epoch(solver):
         else:
             theta = train(solver=solver, batch_size=23, max_iter=epochs)[0].theta
         objective.bind(theta[None].copy())
-        J, _ = objective.value_and_grad(objective.full_batches())
+        J, _ = objective.value_and_grad()
         assert_allclose(curve[epochs], J[0], rtol=1e-12)
 
 
@@ -76,7 +76,7 @@ def test_with_many_batches_each_is_seen_before_its_step():
     (result,) = train_stack(shape, LOSSES["squared_error"], [member], data)
     objective = make_objective(shape, LOSSES["squared_error"], [member], data, 23.0)
     objective.bind(result.theta[None].copy())
-    J, _ = objective.value_and_grad(objective.full_batches())
+    J, _ = objective.value_and_grad()
     assert_allclose(result.loss_curve, [J[0]] * 3, rtol=1e-12)
 
 
@@ -86,6 +86,20 @@ def test_best_loss_is_the_smallest_of_the_curve(solver):
         assert result.best_loss == min(result.loss_curve)
         assert len(result.loss_curve) == result.n_iter
         assert result.rows_seen == 23 * result.n_iter
+
+
+@pytest.mark.parametrize("schedule, epochs", [("constant", 4), ("adaptive", 10)])
+def test_patience_starts_anew_when_the_rate_is_lowered(schedule, epochs):
+    # No step is large enough for an improvement by tol after the first epoch, so that
+    # patience (2) ends every third; 1e-5 can be divided twice before it is below 1e-6.
+    data = training_set()
+    shape = make_shape(
+        data, learning_rate=schedule, n_iter_no_change=2, tol=1.0, max_iter=50
+    )
+    members = [make_member(shape, seed=k, learning_rate_init=1e-5) for k in range(2)]
+    for result in train_stack(shape, LOSSES["squared_error"], members, data):
+        assert result.n_iter == epochs
+        assert result.converged
 
 
 # ------------------------------------------------------------------- early stopping

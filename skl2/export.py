@@ -1,0 +1,309 @@
+"""From a fitted network to a smaller one, and to and from other libraries."""
+
+import importlib
+import pickle
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn import neural_network
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.validation import check_is_fitted
+
+from skl2.estimators import MLPClassifier, MLPRegressor
+from skl2.layers import ACTIVATIONS
+from skl2.losses import (
+    BinaryLogLoss,
+    HalfPoisson,
+    HalfSquaredError,
+    Loss,
+    MultinomialLogLoss,
+)
+
+
+def _dense(coef):
+    return coef.toarray() if sparse.issparse(coef) else coef
+
+
+@dataclass
+class Compression:
+    """What ``compress`` made of an estimator.
+
+    Attributes
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        The smaller estimator; it predicts the same.
+    removed_units : list of int
+        Units removed from each hidden layer.
+    unused_inputs : ndarray of int
+        Columns of X that no weight uses; the estimator still takes them.
+    multiply_adds : tuple of int
+        Per row of X, before and after.
+    pickle_bytes : tuple of int
+        Size of the pickled estimator, before and after.
+    """
+
+    estimator: MLPClassifier | MLPRegressor
+    removed_units: list[int]
+    unused_inputs: np.ndarray
+    multiply_adds: tuple[int, int]
+    pickle_bytes: tuple[int, int]
+
+
+def compress(estimator):
+    """Remove the hidden units that do nothing.
+
+    A unit without outgoing weights is dropped. A unit without incoming weights puts out
+    the constant f(b), which is added to the biases of the next layer. Such units are
+    what an L1 penalty leaves behind; with ``sparsify`` the zeros that remain take no
+    memory either.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted; it is not changed.
+
+    Returns
+    -------
+    compression : Compression
+        Its estimator's predictions equal those of `estimator` to rounding. A layer all
+        of whose units are dead keeps one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPClassifier
+    >>> from skl2.export import compress
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X = StandardScaler().fit_transform(X)
+    >>> clf = MLPClassifier((50,), penalty="l1", alpha=10.0, solver="lbfgs",
+    ...                     max_iter=1000, random_state=0).fit(X, y)
+    >>> small = compress(clf)
+    >>> small.multiply_adds[1] < small.multiply_adds[0] / 2
+    True
+    """
+    check_is_fitted(estimator)
+    coefs = [_dense(c).copy() for c in estimator.coefs_]
+    intercepts = [b.copy() for b in estimator.intercepts_]
+    activation = ACTIVATIONS[estimator._fitted_activation]()
+    n_units = [c.shape[1] for c in coefs[:-1]]
+    # Forwards for constants, backwards for the unread: a removal may cause others.
+    while _drop_constant(coefs, intercepts, activation) or _drop_unread(
+        coefs, intercepts
+    ):
+        pass
+    small = deepcopy(estimator)
+    small.coefs_, small.intercepts_ = coefs, intercepts
+    small.hidden_layer_sizes = tuple(c.shape[1] for c in coefs[:-1])
+    small._progress = None
+    return Compression(
+        small,
+        [n - c.shape[1] for n, c in zip(n_units, coefs[:-1], strict=True)],
+        np.flatnonzero(~coefs[0].any(axis=1)),
+        (_multiply_adds(estimator.coefs_), _multiply_adds(coefs)),
+        (len(pickle.dumps(estimator)), len(pickle.dumps(small))),
+    )
+
+
+def _multiply_adds(coefs):
+    return int(sum(c.nnz if sparse.issparse(c) else c.size for c in coefs))
+
+
+def _keep(coefs, intercepts, i, live):
+    """Keep the units `live` (bool mask) of hidden layer i, at least one of them."""
+    if live.all() or len(live) == 1:
+        return False
+    if not live.any():
+        live[0] = True
+    coefs[i] = np.ascontiguousarray(coefs[i][:, live])
+    intercepts[i] = intercepts[i][live]
+    coefs[i + 1] = np.ascontiguousarray(coefs[i + 1][live])
+    return True
+
+
+def _drop_constant(coefs, intercepts, activation):
+    dropped = False
+    for i in range(len(coefs) - 1):
+        live = coefs[i].any(axis=0)
+        value = intercepts[i][np.newaxis, :, np.newaxis].copy()
+        scratch = np.empty(value.shape, activation.scratch_dtype or value.dtype)
+        a = np.empty_like(value) if activation.needs_input else value
+        activation.forward(value, a, scratch)
+        constant = np.where(live, 0.0, a[0, :, 0]).astype(value.dtype)
+        intercepts[i + 1] = intercepts[i + 1] + constant @ coefs[i + 1]
+        coefs[i + 1][~live] = 0.0
+        dropped |= _keep(coefs, intercepts, i, live)
+    return dropped
+
+
+def _drop_unread(coefs, intercepts):
+    dropped = False
+    for i in range(len(coefs) - 2, -1, -1):
+        dropped |= _keep(coefs, intercepts, i, coefs[i + 1].any(axis=1))
+    return dropped
+
+
+def to_sklearn(estimator):
+    """A fitted ``sklearn.neural_network`` estimator with equal predictions.
+
+    It goes wherever scikit-learn's goes, for example through skl2onnx to ONNX.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted, with an activation that scikit-learn has.
+
+    Returns
+    -------
+    exported : sklearn.neural_network.MLPClassifier or MLPRegressor
+
+    Raises
+    ------
+    ValueError
+        If scikit-learn lacks the activation.
+    """
+    check_is_fitted(estimator)
+    activation = estimator._fitted_activation
+    known = ("identity", "logistic", "tanh", "relu")
+    if activation not in known:
+        raise ValueError(
+            f"scikit-learn has no activation {activation!r}; it has {known}. Use one "
+            "of these, or export to torch."
+        )
+    classifier = isinstance(estimator, MLPClassifier)
+    kind = neural_network.MLPClassifier if classifier else neural_network.MLPRegressor
+    exported = kind(
+        hidden_layer_sizes=tuple(c.shape[1] for c in estimator.coefs_[:-1]),
+        activation=activation,
+    )
+    if not classifier and estimator.out_activation_ == "exp":
+        exported.set_params(loss="poisson")
+    exported.coefs_ = [_dense(c).copy() for c in estimator.coefs_]
+    exported.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
+        setattr(exported, name, getattr(estimator, name))
+    for name in ("feature_names_in_", "n_iter_", "t_", "loss_", "loss_curve_"):
+        if hasattr(estimator, name):
+            setattr(exported, name, deepcopy(getattr(estimator, name)))
+    if classifier:
+        targets = estimator.classes_
+        if estimator._multilabel:
+            targets = np.eye(len(targets), dtype=int)
+            targets = np.vstack([targets, targets.sum(axis=0, keepdims=True)])
+        exported.classes_ = estimator.classes_
+        exported._label_binarizer = LabelBinarizer().fit(targets)
+    return exported
+
+
+def from_sklearn(estimator):
+    """A fitted skl2 estimator with the weights of a scikit-learn one.
+
+    Parameters
+    ----------
+    estimator : sklearn.neural_network.MLPClassifier or MLPRegressor
+        Fitted.
+
+    Returns
+    -------
+    imported : MLPClassifier or MLPRegressor
+        With the same parameters and equal predictions. (λ = alpha then means the whole
+        training set's m, see the user guide.)
+    """
+    check_is_fitted(estimator)
+    if isinstance(estimator, neural_network.MLPClassifier):
+        imported = MLPClassifier(**estimator.get_params())
+        imported.classes_ = np.asarray(estimator.classes_)
+        y_type = estimator._label_binarizer.y_type_
+        imported._multilabel = y_type.startswith("multilabel")
+        softmax = estimator.out_activation_ == "softmax"
+        loss: Loss = MultinomialLogLoss() if softmax else BinaryLogLoss()
+    elif isinstance(estimator, neural_network.MLPRegressor):
+        imported = MLPRegressor(**estimator.get_params())
+        poisson = estimator.out_activation_ == "exp"
+        loss = HalfPoisson() if poisson else HalfSquaredError()
+    else:
+        raise TypeError(
+            "from_sklearn takes an MLPClassifier or MLPRegressor of "
+            f"sklearn.neural_network, got {type(estimator).__name__}."
+        )
+    imported._fitted_activation, imported._fitted_loss = estimator.activation, loss
+    imported.coefs_ = [c.copy() for c in estimator.coefs_]
+    imported.intercepts_ = [b.copy() for b in estimator.intercepts_]
+    imported.alpha_ = np.full(len(imported.coefs_), float(estimator.alpha))
+    for name in ("n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
+        setattr(imported, name, getattr(estimator, name))
+    for name in ("feature_names_in_", "n_iter_", "t_", "loss_", "loss_curve_"):
+        if hasattr(estimator, name):
+            setattr(imported, name, deepcopy(getattr(estimator, name)))
+    return imported
+
+
+def to_torch(estimator, *, link=False):
+    """The network as a ``torch.nn.Sequential``, in the dtype of its weights.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Fitted.
+    link : bool, default=False
+        False: the module puts out raw predictions (logits), as torch's losses expect.
+        True: with the inverse link behind them: probabilities (one column for two
+        classes), or the mean for 'poisson'.
+
+    Returns
+    -------
+    module : torch.nn.Sequential
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    """
+    check_is_fitted(estimator)
+    try:
+        torch: Any = importlib.import_module("torch")
+    except ImportError as error:
+        raise ImportError(
+            "to_torch needs torch: pip install torch (or 'skl2[oracle]')."
+        ) from error
+    nn = torch.nn
+    activations: dict[str, Any] = {
+        "identity": nn.Identity,
+        "logistic": nn.Sigmoid,
+        "tanh": nn.Tanh,
+        "relu": nn.ReLU,
+        "leaky_relu": lambda: nn.LeakyReLU(0.01),
+        "elu": nn.ELU,
+        "gelu": nn.GELU,
+        "silu": nn.SiLU,
+    }
+    modules: list = []
+    for coef, intercept in zip(estimator.coefs_, estimator.intercepts_, strict=True):
+        coef = _dense(coef)
+        n_in, n_out = coef.shape
+        linear = nn.Linear(n_in, n_out, dtype=getattr(torch, coef.dtype.name))
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(np.ascontiguousarray(coef.T)))
+            linear.bias.copy_(torch.from_numpy(intercept.copy()))
+        modules += [linear, activations[estimator._fitted_activation]()]
+    modules.pop()
+    if link:
+        links: dict[str, list] = {
+            "identity": [],
+            "logistic": [nn.Sigmoid()],
+            "softmax": [nn.Softmax(dim=1)],
+            "exp": [_exp_module(nn)],
+        }
+        modules += links[estimator.out_activation_]
+    return nn.Sequential(*modules)
+
+
+def _exp_module(nn: Any):
+    class Exp(nn.Module):
+        def forward(self, raw):
+            return raw.exp()
+
+    return Exp()

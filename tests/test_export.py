@@ -1,0 +1,191 @@
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import neural_network
+from sklearn.datasets import make_multilabel_classification, make_regression
+from sklearn.exceptions import NotFittedError
+
+from skl2 import MLPClassifier, MLPRegressor
+from skl2.export import compress, from_sklearn, to_sklearn, to_torch
+from skl2.layers import ACTIVATIONS
+
+RNG = np.random.RandomState(0)
+X = RNG.standard_normal((80, 6))
+PROBLEMS = {
+    "binary": (MLPClassifier, np.where(X[:, 0] > 0, "yes", "no")),
+    "multiclass": (MLPClassifier, np.digitize(X[:, 1], [-0.5, 0.5])),
+    "multilabel": (
+        MLPClassifier,
+        make_multilabel_classification(80, 6, n_classes=3, random_state=0)[1],
+    ),
+    "regression": (MLPRegressor, X[:, 0] * X[:, 1]),
+    "multioutput": (MLPRegressor, make_regression(80, 6, n_targets=2)[1]),
+    "poisson": (MLPRegressor, RNG.poisson(np.exp(X[:, 0])).astype(float)),
+}
+
+
+def fitted(problem, **params):
+    kind, y = PROBLEMS[problem]
+    if problem == "poisson":
+        params["loss"] = "poisson"
+    # The penalty keeps probabilities off 0 and 1, where scikit-learn's log is -inf.
+    params = {"hidden_layer_sizes": (8, 5), "max_iter": 30, "alpha": 10.0} | params
+    params["solver"] = "lbfgs"
+    return kind(random_state=0, **params).fit(X, y)
+
+
+def outputs(estimator, data=X):
+    """Everything the estimator predicts."""
+    names = ("predict", "predict_proba", "predict_log_proba")
+    return [getattr(estimator, n)(data) for n in names if hasattr(estimator, n)]
+
+
+def assert_same(a, b, rtol):
+    for ours, theirs in zip(outputs(a), outputs(b), strict=True):
+        if ours.dtype.kind in "fc":
+            assert_allclose(ours, theirs, rtol=rtol, atol=rtol)
+        else:
+            assert_array_equal(ours, theirs)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_to_sklearn_and_back(problem, activation):
+    ours = fitted(problem, activation=activation)
+    if (
+        problem == "poisson"
+        and "loss" not in neural_network.MLPRegressor().get_params()
+    ):
+        pytest.skip("scikit-learn before 1.7 has no Poisson loss")
+    exported = to_sklearn(ours)
+    assert type(exported).__module__.startswith("sklearn.neural_network")
+    assert_same(ours, exported, 1e-9)
+    assert_same(from_sklearn(exported), exported, 1e-9)
+    # It owns its weights.
+    exported.coefs_[0][:] = 0.0
+    assert ours.coefs_[0].any()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_from_sklearn_of_a_fit_of_theirs():
+    y = PROBLEMS["binary"][1]
+    theirs = neural_network.MLPClassifier((4,), max_iter=20, random_state=0).fit(X, y)
+    ours = from_sklearn(theirs)
+    assert isinstance(ours, MLPClassifier)
+    assert_same(ours, theirs, 1e-9)
+    assert_same(pickle.loads(pickle.dumps(ours)), theirs, 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_cannot_be_exported_says_so():
+    with pytest.raises(ValueError, match=r"no activation 'gelu'.*torch"):
+        to_sklearn(fitted("binary", activation="gelu"))
+    with pytest.raises(TypeError, match="got MLPClassifier"):
+        from_sklearn(fitted("binary"))
+    for export in (compress, to_sklearn, to_torch, from_sklearn):
+        with pytest.raises(NotFittedError):
+            export(MLPClassifier())
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_to_torch(problem, activation, dtype):
+    torch = pytest.importorskip("torch")
+    data = X.astype(dtype)
+    kind, y = PROBLEMS[problem]
+    ours = fitted(problem, activation=activation)
+    ours = ours.fit(data, y)
+    rtol = 1e-9 if dtype == np.float64 else 1e-4
+    with torch.no_grad():
+        raw = to_torch(ours)(torch.from_numpy(data)).numpy()
+        mean = to_torch(ours, link=True)(torch.from_numpy(data)).numpy()
+    assert raw.dtype == dtype
+    expected = ours.predict_proba(data) if kind is MLPClassifier else ours.predict(data)
+    if problem == "binary":
+        expected = expected[:, 1]
+    assert_allclose(np.squeeze(mean), expected, rtol=rtol, atol=rtol)
+    if kind is MLPClassifier:
+        expected = ours.decision_function(data)
+        assert_allclose(np.squeeze(raw), expected, rtol=rtol, atol=rtol)
+
+
+def dying(activation):
+    """A fit some of whose units are cut off, by hand."""
+    ours = fitted("multiclass", hidden_layer_sizes=(6, 5, 4), activation=activation)
+    W = [c.copy() for c in ours.coefs_]
+    W[0][:, [0, 3]] = 0.0  # two constants in the first hidden layer
+    W[2][[1], :] = 0.0  # an unread unit in the second
+    W[1][:4, 2] = 0.0
+    W[1][:, 4] = 0.0  # and a constant one
+    W[0][2] = 0.0  # an input nobody uses
+    ours.coefs_ = W
+    return ours
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_compress_predicts_the_same(activation):
+    ours = dying(activation)
+    before = [c.copy() for c in ours.coefs_ + ours.intercepts_]
+    small = compress(ours)
+    assert_same(small.estimator, ours, 1e-12)
+    assert small.removed_units == [2, 2, 0]
+    assert small.estimator.hidden_layer_sizes == (4, 3, 4)
+    assert_array_equal(small.unused_inputs, [2])
+    assert small.multiply_adds == (
+        6 * 6 + 6 * 5 + 5 * 4 + 4 * 3,
+        6 * 4 + 4 * 3 + 3 * 4 + 4 * 3,
+    )
+    assert small.pickle_bytes[1] < small.pickle_bytes[0]
+    assert small.pickle_bytes[1] == len(pickle.dumps(small.estimator))
+    for now, then in zip(ours.coefs_ + ours.intercepts_, before, strict=True):
+        assert_array_equal(now, then)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_compress_follows_chains_and_keeps_a_unit():
+    ours = fitted("regression", hidden_layer_sizes=(4, 3), activation="tanh")
+    ours.coefs_[1][:] = 0.0
+    ours.intercepts_[0][:] = 0.7
+    small = compress(ours)
+    # Nothing is left to pass on: one unit a layer remains, and the constant.
+    assert small.estimator.hidden_layer_sizes == (1, 1)
+    assert_same(small.estimator, ours, 1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_l1_fit_becomes_smaller_and_goes_on():
+    y = PROBLEMS["binary"][1]
+    ours = MLPClassifier(
+        (30,), penalty="l1", alpha=3.0, solver="lbfgs", max_iter=500, random_state=0
+    ).fit(X, y)
+    small = compress(ours.sparsify())
+    assert small.removed_units[0] > 10
+    assert_same(small.estimator, ours, 1e-12)
+    # Still an estimator: it can be trained on from here.
+    small.estimator.set_params(warm_start=True, max_iter=5).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("problem", ["binary", "multiclass", "regression"])
+def test_onnx(problem):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    kind, y = PROBLEMS[problem]
+    data = X.astype(np.float32)
+    ours = fitted(problem, hidden_layer_sizes=(8,)).fit(data, y)
+    options = {"zipmap": False} if kind is MLPClassifier else None
+    model = skl2onnx.to_onnx(to_sklearn(ours), data[:1], options=options)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    found = session.run(None, {session.get_inputs()[0].name: data})
+    if kind is MLPRegressor:
+        assert_allclose(np.squeeze(found[0]), ours.predict(data), rtol=1e-4, atol=1e-4)
+        return
+    assert_array_equal(found[0], ours.predict(data))
+    assert_allclose(found[1], ours.predict_proba(data), rtol=1e-4, atol=1e-4)
