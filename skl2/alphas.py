@@ -95,6 +95,9 @@ def reference_alpha(gradient, penalty, n_layers, scale):
 
 
 def _largest_singular_value(matrix):
+    if not matrix.any():
+        # ARPACK has no direction to start from.
+        return 0.0
     if min(matrix.shape) <= 64:
         gram = (
             matrix.T @ matrix
@@ -176,12 +179,18 @@ def column_scales(data):
     """Standard deviation of every column of X, in one pass, without a copy."""
     n, d = data.n_rows, data.X.shape[1]
     total, squares = np.zeros(d), np.zeros(d)
+    origin = None
     for rows in row_chunks(n, d):
         x, _, _ = data.batch(rows)
         if issparse(x):
+            x = x.astype(np.float64, copy=False)
             total += np.asarray(x.sum(axis=0)).ravel()
             squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
         else:
+            if origin is None:
+                # The squares of columns far from zero would drown their deviation.
+                origin = x[:, :1].astype(np.float64)
+            x = x - origin
             total += x.sum(axis=1)
             squares += np.einsum("ij,ij->i", x, x)
     return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

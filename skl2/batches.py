@@ -24,6 +24,8 @@ class TrainingSet:
         Targets, of X's dtype.
     sample_weight : ndarray of shape (n_rows,) or None
         Or (K, n_rows), weights of every member, where batches are slices.
+    held_out : TrainingSet or None
+        Rows given for validation. If there are none, they are taken from this set.
 
     Attributes
     ----------
@@ -33,8 +35,9 @@ class TrainingSet:
         m: the number of rows, or the sum of their weights.
     """
 
-    def __init__(self, X, y, sample_weight=None, rows=None):
+    def __init__(self, X, y, sample_weight=None, rows=None, held_out=None):
         self.X, self.y, self.sample_weight, self.rows = X, y, sample_weight, rows
+        self.held_out = held_out
         self.n_rows = X.shape[0] if rows is None else len(rows)
         self.total_weight = self.subset_weight(slice(None))
         self._buffers = {}
@@ -62,6 +65,8 @@ class TrainingSet:
                 fingerprint.update(b"F")
                 part = np.ascontiguousarray(part.T)
             fingerprint.update(part)
+        if self.held_out is not None:
+            fingerprint.update(self.held_out.digest().encode())
         return fingerprint.hexdigest()
 
     def subset_weight(self, rows):
@@ -70,6 +75,10 @@ class TrainingSet:
         if self.sample_weight is not None:
             return self.sample_weight[..., rows].sum(axis=-1, dtype=np.float64)
         return float(self.X.shape[0] if isinstance(rows, slice) else len(rows))
+
+    def select(self, keep):
+        """Called where members leave the stack; the rows are those of all members."""
+        return self
 
     def batch(self, rows):
         """Inputs (see ``Dense.forward``), targets and weights of some rows.

@@ -3,15 +3,17 @@
 import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
+from hashlib import sha256
 from typing import Any
 
+import joblib
 import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
+from sklearn.metrics import get_scorer, r2_score
 from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import (
@@ -23,10 +25,19 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2 import parameters
 from skl2.alphas import scale_alpha
+from skl2.batch_norm import pooled_rows, unfold
 from skl2.batches import TrainingSet, row_chunks
+from skl2.callbacks import CallbackSupportMixin, fit_with_callbacks
 from skl2.losses import REGRESSION_LOSSES, BinaryLogLoss, Huber, MultinomialLogLoss
 from skl2.network import Network
-from skl2.stack import STOCHASTIC_SOLVERS, Member, Shape, train_stack
+from skl2.stack import (
+    STOCHASTIC_SOLVERS,
+    Keyed,
+    Member,
+    Shape,
+    make_network,
+    train_stack,
+)
 from skl2.threads import blas_threads_for
 
 
@@ -41,10 +52,15 @@ def _stochastic(estimator):
             "partial_fit is only available for stochastic optimizers. "
             f"{estimator.solver} is not stochastic."
         )
+    if estimator.learning_rate == "cosine":
+        raise AttributeError(
+            "partial_fit is not available with learning_rate='cosine', which needs to "
+            "know when training ends: use another schedule."
+        )
     return True
 
 
-class BaseMLP(BaseEstimator, ABC):
+class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     """What the classifier and the regressor have in common.
 
     A fit runs in four steps, each a method: check the parameters and the data
@@ -86,6 +102,11 @@ class BaseMLP(BaseEstimator, ABC):
         max_fun,
         penalty,
         l1_ratio,
+        dropout,
+        batch_norm,
+        max_norm,
+        augmentation,
+        scoring,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -113,15 +134,29 @@ class BaseMLP(BaseEstimator, ABC):
         self.max_fun = max_fun
         self.penalty = penalty
         self.l1_ratio = l1_ratio
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.augmentation = augmentation
+        self.scoring = scoring
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = getattr(self.augmentation, "handles_sparse", True)
         return tags
 
     # ------------------------------------------------------------------ training
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the model to data matrix X and target(s) y.
 
         Parameters
@@ -133,6 +168,12 @@ class BaseMLP(BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0 of the rows. A weight of 2 counts a row twice, one of 0 leaves
             it out; m in J is their sum.
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Rows for `early_stopping` to watch, instead of a part of X. In a Pipeline
+            they are transformed as X is with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation rows.
 
         Returns
         -------
@@ -145,28 +186,69 @@ class BaseMLP(BaseEstimator, ABC):
             If a parameter or the data can't be used, or if training diverges. The
             estimator is then as it was before.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        validation = self._given_validation(X_val, y_val, sample_weight_val)
+        if not getattr(self, "_skl_callbacks", None):
+            return self._fit(X, y, sample_weight, validation=validation)
+        banked = self._seat is not None and self._seat.bank.active
+        fit_with_callbacks(
+            self,
+            X,
+            y,
+            sample_weight,
+            # In a stack the epochs are those of all its members.
+            0 if banked else self.max_iter,
+            lambda listeners: self._fit(
+                X, y, sample_weight, validation=validation, listeners=listeners
+            ),
+        )
+        return self
 
-    def _fit(self, X, y, sample_weight, incremental):
+    def _given_validation(self, X_val, y_val, sample_weight_val):
+        """The validation rows given to fit; None if there are none."""
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val is given without X_val and y_val.")
+            return None
+        if X_val is None or y_val is None:
+            raise ValueError(
+                "X_val and y_val belong together: "
+                f"{'X_val' if X_val is None else 'y_val'} was not given."
+            )
+        if not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are for early_stopping=True, which is False here."
+            )
+        return X_val, y_val, sample_weight_val
+
+    def _fit(
+        self, X, y, sample_weight, incremental=False, validation=None, listeners=()
+    ):
         with self._unchanged_on_error():
             self._check_parameters(incremental)
             going_on = hasattr(self, "coefs_") and (incremental or self.warm_start)
-            data = self._training_set(X, y, sample_weight, reset=not going_on)
+            data = self._training_set(
+                X, y, sample_weight, reset=not going_on, validation=validation
+            )
             shape, member = self._describe(data, incremental, going_on)
             self._warn_if_decay_overshoots(shape, member, data.total_weight)
-            result = self._train(shape, member, data, going_on or incremental)
+            alone = going_on or incremental
+            result = self._train(shape, member, data, alone, listeners)
             self._check_finite(result, data)
-            self._store(shape, member, result, going_on, incremental)
+            self._store(shape, member, result, data.n_rows, going_on, incremental)
         return self
 
-    def _train(self, shape, member, data, going_on):
+    def _train(self, shape, member, data, alone, listeners):
         """Train alone, or let the bank of a search train all its candidates."""
         validation = self._validation(data)
-        if self._seat is not None and self._seat.bank.active and not going_on:
+        if self._seat is not None and self._seat.bank.active and not alone:
             return self._seat.bank.result(
                 self, self._seat, (shape, member), data, validation
             )
-        (result,) = train_stack(shape, self._loss(), [member], data, *validation)
+        for listener in listeners:
+            listener.start(shape)
+        (result,) = train_stack(
+            shape, self._loss(), [member], data, *validation, listeners=listeners
+        )
         return result
 
     def __sklearn_clone__(self):
@@ -196,9 +278,49 @@ class BaseMLP(BaseEstimator, ABC):
                 "'adamw'), got solver='lbfgs'. L-BFGS minimises J to the end: search "
                 "alpha instead, or change the solver."
             )
+        for name in self._regularizers() if self.solver == "lbfgs" else []:
+            raise ValueError(
+                f"{name}={getattr(self, name)!r} needs a stochastic solver ('sgd', "
+                "'adam' or 'adamw'), got solver='lbfgs'."
+            )
 
-    def _training_set(self, X, y, sample_weight, reset):
+    def _regularizers(self):
+        """Names of the parameters in use that act in stochastic training alone."""
+        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
+        in_use = {
+            "dropout": parameters.check_dropout(self.dropout, len(hidden)) != (),
+            "batch_norm": self.batch_norm,
+            "max_norm": self.max_norm is not None,
+            "augmentation": self.augmentation is not None,
+        }
+        return [name for name, used in in_use.items() if used]
+
+    def _training_set(self, X, y, sample_weight, reset, validation=None):
         """Validated and encoded data, as the engine reads them."""
+        X, y, sample_weight = self._checked(X, y, sample_weight, reset)
+        targets = self._encode(y, X.dtype, reset)
+        row_weights = self._class_weights(targets, sample_weight)
+        held_out = None
+        if validation is not None:
+            X_val, y_val, weight_val = self._checked(
+                *validation, reset=False, dtype=X.dtype, suffix="_val"
+            )
+            y_val = self._encode_known(y_val, X.dtype)
+            if len(y_val) != len(targets):
+                raise ValueError(
+                    f"y_val has {len(y_val)} outputs, y has {len(targets)}."
+                )
+            weight_val = row_weights(y_val, weight_val)
+            held_out = TrainingSet(X_val, y_val, weight_val)
+        sample_weight = row_weights(targets, sample_weight)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("class_weight leaves no row with a weight > 0.")
+        return TrainingSet(X, targets, sample_weight, held_out)
+
+    def _checked(
+        self, X, y, sample_weight, reset, dtype=(np.float64, np.float32), suffix=""
+    ):
+        """X, y and weights as arrays; `suffix` completes their names in errors."""
         X, y = validate_data(
             self,
             X,
@@ -206,7 +328,7 @@ class BaseMLP(BaseEstimator, ABC):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             y_numeric=self._y_numeric,
-            dtype=(np.float64, np.float32),
+            dtype=dtype,
             reset=reset,
         )
         if sparse.issparse(X):
@@ -216,14 +338,22 @@ class BaseMLP(BaseEstimator, ABC):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if sample_weight is not None:
-            sample_weight = _check_weights(sample_weight, X)
-        return TrainingSet(X, self._encode(y, X.dtype, reset), sample_weight)
+            sample_weight = _check_weights(sample_weight, X, "sample_weight" + suffix)
+        return X, y, sample_weight
+
+    def _class_weights(self, targets, sample_weight):
+        """A function ``(targets, sample_weight) -> sample_weight`` of any rows."""
+        return lambda targets, sample_weight: sample_weight
+
+    def _layer_sizes(self, data):
+        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
+        return data.X.shape[1], *hidden, len(data.y)
 
     def _describe(self, data, incremental=False, going_on=False):
         """The engine's description of this fit."""
-        n_rows, n_features = data.X.shape
-        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
-        layer_sizes = (n_features, *hidden, len(data.y))
+        n_rows = data.n_rows
+        layer_sizes = self._layer_sizes(data)
+        n_hidden = len(layer_sizes) - 2
         alpha = self._alpha(data, len(layer_sizes) - 1)
         batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
         if batch_size > n_rows and self.batch_size != "auto":
@@ -232,6 +362,7 @@ class BaseMLP(BaseEstimator, ABC):
                 "to be clipped",
                 stacklevel=4,
             )
+        dropout = parameters.check_dropout(self.dropout, n_hidden)
         shape = Shape(
             layer_sizes=layer_sizes,
             activation=self.activation,
@@ -239,7 +370,7 @@ class BaseMLP(BaseEstimator, ABC):
             solver=self.solver,
             batch_size=min(batch_size, n_rows),
             dtype=data.X.dtype.name,
-            learning_rate=self.learning_rate if self.solver == "sgd" else "constant",
+            learning_rate=self.learning_rate,
             power_t=float(self.power_t),
             max_iter=1 if incremental else int(self.max_iter),
             shuffle=bool(self.shuffle),
@@ -250,6 +381,12 @@ class BaseMLP(BaseEstimator, ABC):
             validation_fraction=float(self.validation_fraction),
             n_iter_no_change=float(self.n_iter_no_change),
             max_fun=int(self.max_fun),
+            dropout=tuple(rate > 0 for rate in dropout),
+            batch_norm=bool(self.batch_norm) and n_hidden > 0,
+            max_norm=self.max_norm is not None,
+            augmentation=Keyed(self.augmentation),
+            scoring=Keyed(self.scoring if self.early_stopping else None),
+            incremental=incremental,
         )
         member = Member(
             penalty=self.penalty,
@@ -261,9 +398,14 @@ class BaseMLP(BaseEstimator, ABC):
             beta_2=float(self.beta_2),
             epsilon=float(self.epsilon),
             random_state=check_random_state(self.random_state),
+            dropout=dropout,
+            max_norm=None if self.max_norm is None else float(self.max_norm),
         )
         if going_on:
             member.theta = self._fitted_theta(shape)
+            if shape.batch_norm:
+                moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
+                member.statistics = self._statistics_rows, np.hstack(moments)
             member.rows_seen = self.t_
             progress = getattr(self, "_progress", None)
             if progress is not None:
@@ -290,8 +432,29 @@ class BaseMLP(BaseEstimator, ABC):
                 "set warm_start=False to start anew."
             )
         coefs = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
-        return Network(shape.layer_sizes, shape.activation, shape.dtype).pack(
+        theta = Network(shape.layer_sizes, shape.activation, shape.dtype).pack(
             coefs, self.intercepts_
+        )
+        return self._unfolded(shape, theta) if shape.batch_norm else theta
+
+    def _unfolded(self, shape, theta):
+        """The parameters that batch norm goes on from, given the folded ones."""
+        if self.batch_norm_ is None:
+            raise ValueError(
+                "A warm start with batch_norm=True needs a previous fit with it: set "
+                "warm_start=False to start anew."
+            )
+        progress = getattr(self, "_progress", None)
+        if progress is not None and progress.unfolded is not None:
+            # The exact ones, unless the weights were altered since.
+            digest, unfolded = progress.unfolded
+            if digest == sha256(theta).hexdigest() and unfolded.dtype == theta.dtype:
+                return unfolded
+        return unfold(
+            make_network(shape),
+            theta,
+            [units["scale"] for units in self.batch_norm_],
+            np.hstack([[u["mean"], u["variance"]] for u in self.batch_norm_]),
         )
 
     def _like(self, other):
@@ -347,9 +510,38 @@ class BaseMLP(BaseEstimator, ABC):
             f"large values and need to be preprocessed. {reason}"
         )
 
-    def _store(self, shape, member, result, going_on, incremental):
+    def _learned(self, layer_sizes, theta):
+        """The attributes that prediction needs, from fitted parameters (P,)."""
+        network = Network(layer_sizes, self.activation, theta.dtype)
+        coefs, intercepts = network.unpack(theta.copy())
+        loss = self._loss()
+        return {
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            # A fitted model predicts the same whatever set_params does afterwards.
+            "_fitted_activation": self.activation,
+            "_fitted_loss": loss,
+            "n_layers_": len(layer_sizes),
+            "n_outputs_": layer_sizes[-1],
+            "out_activation_": loss.out_activation,
+        }
+
+    def _after_epoch(self, shape, report):
+        """The fitted attributes as of an epoch, for callbacks."""
+        theta, _, _ = report.parameters()
+        result = report.result
+        return self._learned(shape.layer_sizes, theta) | {
+            "n_iter_": result.n_iter,
+            "loss_": result.loss_curve[-1],
+            "loss_curve_": list(result.loss_curve),
+            "validation_scores_": copy(result.validation_scores),
+            "validation_loss_curve_": copy(result.validation_loss_curve),
+        }
+
+    def _store(self, shape, member, result, n_rows, going_on, incremental):
         """Keep what was learned: attributes with a trailing underscore."""
         self._set_weights(result.theta, shape)
+        self._fitted_dropout = member.dropout
         self.alpha_ = member.alpha
         self.n_iter_ = result.n_iter
         before = self.loss_curve_ if going_on else []
@@ -358,22 +550,34 @@ class BaseMLP(BaseEstimator, ABC):
         self.best_loss_ = result.best_loss
         self.t_ = result.rows_seen
         self.best_validation_score_ = result.best_validation_score
-        earlier = getattr(self, "validation_scores_", None) if going_on else None
-        self.validation_scores_ = result.validation_scores
-        if earlier and result.validation_scores is not None:
-            self.validation_scores_ = earlier + result.validation_scores
+        for name in ("validation_scores_", "validation_loss_curve_"):
+            earlier = getattr(self, name, None) if going_on else None
+            curve = getattr(result, name[:-1])
+            if earlier and curve is not None:
+                curve = earlier + curve
+            setattr(self, name, curve)
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None
+        self._store_batch_norm(shape, result, n_rows, going_on and incremental)
         self._warn_of_the_end(shape, result, incremental)
 
     def _set_weights(self, theta, shape):
-        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-        self.coefs_, self.intercepts_ = network.unpack(theta.copy())
-        self.n_layers_ = len(shape.layer_sizes)
-        self.n_outputs_ = shape.layer_sizes[-1]
-        # A fitted model predicts the same whatever set_params does afterwards.
-        self._fitted_activation, self._fitted_loss = shape.activation, self._loss()
-        self.out_activation_ = self._fitted_loss.out_activation
+        vars(self).update(self._learned(shape.layer_sizes, theta))
+
+    def _store_batch_norm(self, shape, result, n_rows, pooled):
+        self.batch_norm_ = None
+        if not shape.batch_norm:
+            return
+        scales = result.unfolded[len(result.theta) :]
+        bounds = np.cumsum(shape.layer_sizes[1:-2])
+        parts = np.split(np.vstack([scales, result.statistics]), bounds, axis=1)
+        names = ("scale", "mean", "variance")
+        self.batch_norm_ = [dict(zip(names, part, strict=True)) for part in parts]
+        before = self._statistics_rows if pooled else 0
+        self._statistics_rows = pooled_rows(before, n_rows)
+        if self._progress is not None:
+            digest = sha256(result.theta).hexdigest()
+            self._progress.unfolded = digest, result.unfolded
 
     def _warn_of_the_end(self, shape, result, incremental):
         if result.interrupted:
@@ -395,6 +599,33 @@ class BaseMLP(BaseEstimator, ABC):
                 ConvergenceWarning,
                 stacklevel=5,
             )
+
+    # ---------------------------------------------------------------- validation
+
+    def _score(self, data):
+        """What early stopping watches, see ``Validation``; None stands for the loss."""
+        data = data.held_out or data
+        if self.scoring is None:
+            return self._default_score(data)
+        return None if self.scoring == "loss" else self._scorer_score(data)
+
+    def _scorer_score(self, data):
+        scorer = get_scorer(self.scoring)
+        layer_sizes = self._layer_sizes(data)
+
+        def score(raw, rows, theta):
+            if not np.isfinite(raw).all():
+                return np.nan
+            model = copy(self)
+            # Rows come as arrays, without names.
+            vars(model).pop("feature_names_in_", None)
+            vars(model).update(self._learned(layer_sizes, theta))
+            weight = data.sample_weight
+            weights = {} if weight is None else {"sample_weight": weight[rows]}
+            y = self._decode(data.y[:, rows])
+            return float(scorer(model, data.X[rows], y, **weights))
+
+        return score
 
     # ---------------------------------------------------------------- prediction
 
@@ -489,27 +720,25 @@ def _largest_scale(X):
     return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
-def _check_weights(sample_weight, X):
+def _check_weights(sample_weight, X, name="sample_weight"):
     weights = check_array(
         sample_weight,
         ensure_2d=False,
         dtype=X.dtype,
-        input_name="sample_weight",
+        input_name=name,
     )
     if weights.shape != (X.shape[0],):
         raise ValueError(
-            f"sample_weight has shape {weights.shape}; expected one weight a row of X, "
+            f"{name} has shape {weights.shape}; expected one weight a row of X, "
             f"({X.shape[0]},)."
         )
     if weights.min() < 0:
         raise ValueError(
-            "Negative values in data passed to `sample_weight`: the smallest is "
+            f"Negative values in data passed to `{name}`: the smallest is "
             f"{weights.min()}; weights must be >= 0."
         )
     if not weights.any():
-        raise ValueError(
-            "sample_weight is zero for every row; at least one must be > 0."
-        )
+        raise ValueError(f"{name} is zero for every row; at least one must be > 0.")
     return weights
 
 
@@ -553,10 +782,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Batches are balanced: their sizes differ by one at most. λ means the same for
         every batch size.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the learning rate, for `solver='sgd'`: constant;
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, \
+            default='constant'
+        Schedule of the learning rate, for all stochastic solvers: constant;
         `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
-        patience ends, until 1e-6.
+        patience ends, until 1e-6; half a cosine from `learning_rate_init` to 0 over
+        `max_iter` epochs, after a linear warm-up of 5 % of the steps. (scikit-learn
+        ignores it with 'adam'.)
 
     learning_rate_init : float, default=0.001
         α, the (initial) learning rate of the stochastic solvers.
@@ -580,12 +812,15 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         'lbfgs' when no component of the projected gradient exceeds `tol`.
 
     verbose : bool or int, default=False
-        Whether to print a line an iteration.
+        Whether to print a line an iteration. From scikit-learn 1.9 on callbacks
+        (``set_callbacks``) hear of each epoch as well.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the previous fit: weights, optimizer state,
-        learning-rate schedule, patience and loss curve carry over, `n_iter_` counts
-        the new iterations, the validation split stays the same.
+        learning-rate schedule ('cosine' starts a new cycle), patience, loss curve,
+        batch norm and the random stream of dropout and augmentation carry over,
+        `n_iter_` counts the new iterations, the classes and the validation split must
+        and do stay the same.
 
     momentum : float, default=0.9
         Momentum μ in [0, 1] of 'sgd'.
@@ -594,9 +829,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether 'sgd' uses Nesterov's momentum.
 
     early_stopping : bool, default=False
-        Whether to hold out `validation_fraction` of the rows (stratified for
-        classification), watch the validation score and keep the weights of its best
-        epoch. Stochastic solvers only.
+        Whether to watch the validation score and keep the weights of its best epoch,
+        however training ends. The validation rows are those given to `fit`, or
+        `validation_fraction` of the rows, held out (stratified by class, or by
+        combination of labels where these are not too rare). Stochastic solvers only.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping`.
@@ -619,6 +855,38 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     l1_ratio : float, default=0.5
         ρ in [0, 1] of 'elasticnet'.
+
+    dropout : float or sequence of float, default=0.0
+        Probability in [0, 1) that a unit is dropped in a training step: of all hidden
+        layers, or one for each layer, input first. What is kept is scaled up (inverted
+        dropout); prediction is without. See ``skl2.inspection.mc_dropout``.
+
+    batch_norm : bool, default=False
+        Whether to normalize what enters each hidden activation over the mini-batch;
+        its scale and shift are not penalized. At the end of the fit the exact
+        statistics of the training rows are folded into `coefs_` and `intercepts_`: a
+        fitted model is a plain network. Before batch norm the scale of W is without
+        effect: L2 then sets the effective learning rate, not the size of the function
+        (van Laarhoven, "L2 regularization versus batch and weight normalization",
+        2017), but for the output layer.
+
+    max_norm : float or None, default=None
+        Bound on the norm of each unit's incoming weights, hidden and output; after
+        each step they are scaled back to it.
+
+    augmentation : callable or None, default=None
+        Transform ``(X, y, random_state) -> (X, y)`` of each mini-batch, see
+        ``skl2.augmentation``.
+
+    scoring : 'loss', str, callable or None, default=None
+        What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
+        (its name or ``scorer(estimator, X, y)``), or accuracy.
+
+    class_weight : dict, 'balanced', list of dict or None, default=None
+        Weights of the classes, {class: weight} (1 where not given); 'balanced' is
+        (sum of weights) / (n_classes * sum of weights in the class). For multilabel
+        targets a list of such dicts, one a label, whose weights are multiplied. They
+        multiply `sample_weight`, in training and in validation.
 
     Attributes
     ----------
@@ -643,8 +911,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         each before its step, plus the penalty at the start of the epoch.
     validation_scores_ : list of float or None
         Score of each epoch, with `early_stopping`.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the validation rows at each epoch, without the penalty.
     best_validation_score_ : float or None
         The best of them; the weights are those of its epoch.
+    batch_norm_ : list of dict or None
+        With `batch_norm`: 'scale' (γ), 'mean' and 'variance' of each hidden layer that
+        were folded into the weights, W γ / √(variance + 1e-5).
     n_iter_ : int
         Iterations (epochs) of the last call to fit.
     t_ : int
@@ -723,6 +996,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun=15000,
         penalty="l2",
         l1_ratio=0.5,
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        augmentation=None,
+        scoring=None,
+        class_weight=None,
     ):
         super().__init__(
             loss="log_loss",
@@ -751,7 +1030,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             max_fun=max_fun,
             penalty=penalty,
             l1_ratio=l1_ratio,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            max_norm=max_norm,
+            augmentation=augmentation,
+            scoring=scoring,
         )
+        self.class_weight = class_weight
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -764,7 +1049,62 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _encodes_like(self, other):
         """Whether `other` would make the same training set of the same data."""
-        return True
+        return joblib.hash(self.class_weight) == joblib.hash(other.class_weight)
+
+    def _check_parameters(self, incremental):
+        super()._check_parameters(incremental)
+        balanced = isinstance(self.class_weight, str) and (
+            self.class_weight == "balanced"
+        )
+        if incremental and balanced:
+            raise ValueError(
+                "class_weight='balanced' is not supported by partial_fit: the classes "
+                "of one call may not be balanced as all of them are. Pass a dict."
+            )
+
+    def _class_weights(self, targets, sample_weight):
+        if self.class_weight is None:
+            return super()._class_weights(targets, sample_weight)
+        tables = [
+            self._class_table(*labels, sample_weight, given)
+            for *labels, given in self._weighted_labels(targets)
+        ]
+
+        def row_weights(targets, sample_weight):
+            weights = np.ones(targets.shape[1])
+            labels = self._weighted_labels(targets)
+            for (index, *_), table in zip(labels, tables, strict=True):
+                weights *= table[index]
+            if sample_weight is not None:
+                weights *= sample_weight
+            return weights.astype(targets.dtype)
+
+        return row_weights
+
+    def _weighted_labels(self, targets):
+        """(class numbers of the rows, classes, class_weight), or one for each label."""
+        if not self._multilabel:
+            binary = len(targets) == 1
+            index = targets[0].astype(int) if binary else targets.argmax(axis=0)
+            return [(index, self.classes_.tolist(), self.class_weight)]
+        given = self.class_weight
+        given = [given] * len(targets) if isinstance(given, str) else given
+        if not isinstance(given, list | tuple) or len(given) != len(targets):
+            raise ValueError(
+                "class_weight of multilabel targets must be 'balanced' or a list of "
+                f"{len(targets)} dicts, one a label. Got {self.class_weight!r}."
+            )
+        rows = targets.astype(int)
+        return [(row, [0, 1], g) for row, g in zip(rows, given, strict=True)]
+
+    def _class_table(self, index, classes, sample_weight, given):
+        """The weight of each class."""
+        if not isinstance(given, str) or given != "balanced":
+            return parameters.check_class_weight(given, classes)
+        counts = np.bincount(index, sample_weight, minlength=len(classes))
+        # A class without any weight has no rows to be weighted.
+        present = counts > 0
+        return counts.sum() / (present.sum() * np.where(present, counts, np.inf))
 
     def _loss_key(self):
         return (self._loss().out_activation,)
@@ -789,11 +1129,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     f"{labels.tolist()}; a classifier needs at least 2 classes."
                 )
             self.classes_, self._multilabel = labels, multilabel
-        elif multilabel != self._multilabel:
+        return self._encode_known(y, dtype, complete=self.warm_start)
+
+    def _encode_known(self, y, dtype, complete=False):
+        """Targets where the classes are known; `complete`: none may be missing."""
+        check_classification_targets(y)
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        if multilabel != self._multilabel:
             raise ValueError("y must be multilabel, or not, as in the previous call.")
         if multilabel:
             return np.ascontiguousarray(y.T, dtype=dtype)
-        self._check_known(labels)
+        self._check_known(unique_labels(y), complete)
         index = np.searchsorted(self.classes_, y)
         if len(self.classes_) == 2:
             return (index == 1).astype(dtype)[np.newaxis]
@@ -801,12 +1147,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         one_hot[index, np.arange(len(y))] = 1.0
         return one_hot
 
-    def _check_known(self, labels):
+    def _check_known(self, labels, complete):
         if np.isin(labels, self.classes_).all() and (
-            len(labels) == len(self.classes_) or not self.warm_start
+            len(labels) == len(self.classes_) or not complete
         ):
             return
-        if self.warm_start:
+        if complete:
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the "
                 f"previous call to fit. Previously got {self.classes_}, `y` has "
@@ -818,10 +1164,31 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         )
 
     def _validation(self, data):
-        """Accuracy on held-out rows, and what the held-out rows are stratified by."""
+        """Score of the held-out rows, and what these are stratified by."""
+        return self._score(data), self._strata(data.y)
+
+    def _strata(self, y):
+        """A number for each row; None if the rows can't be stratified."""
+        if not self._multilabel:
+            return y[0].astype(bool) if len(y) == 1 else y.argmax(axis=0)
+        _, index, counts = np.unique(y, axis=1, return_inverse=True, return_counts=True)
+        # Combinations too rare for each side of the split are one stratum together.
+        share = min(self.validation_fraction, 1.0 - self.validation_fraction)
+        rare = counts * share < 1.0
+        strata = np.where(rare, len(counts), np.arange(len(counts)))[index.ravel()]
+        return strata if np.unique(strata, return_counts=True)[1].min() > 1 else None
+
+    def _decode(self, y):
+        """Labels of encoded targets."""
+        if self._multilabel:
+            return y.T.astype(int)
+        index = (y[0] > 0).astype(int) if len(y) == 1 else y.argmax(axis=0)
+        return self.classes_[index]
+
+    def _default_score(self, data):
         y = data.y
 
-        def accuracy(raw, rows):
+        def accuracy(raw, rows, theta):
             if not np.isfinite(raw).all():
                 return np.nan
             if self._loss().out_activation == "softmax":
@@ -831,17 +1198,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             weight = data.sample_weight
             return np.average(right, weights=None if weight is None else weight[rows])
 
-        if self._multilabel:
-            return accuracy, None
-        return accuracy, y[0].astype(bool) if len(y) == 1 else y.argmax(axis=0)
+        return accuracy
 
     @available_if(_stochastic)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Update the model with one epoch over the given data.
 
-        Optimizer state, learning-rate schedule, patience and the random stream carry
+        Optimizer state, learning-rate schedule, patience and the random streams carry
         over from call to call: with full batches n calls on the same data are `fit`
-        with `max_iter=n`. m in J is the number of rows given (see Notes).
+        with `max_iter=n`. m in J is the number of rows given (see Notes). Batch-norm
+        statistics pool those of about the last 1000 rows.
 
         Parameters
         ----------
@@ -995,10 +1361,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Batches are balanced: their sizes differ by one at most. λ means the same for
         every batch size.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of the learning rate, for `solver='sgd'`: constant;
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, \
+            default='constant'
+        Schedule of the learning rate, for all stochastic solvers: constant;
         `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
-        patience ends, until 1e-6.
+        patience ends, until 1e-6; half a cosine from `learning_rate_init` to 0 over
+        `max_iter` epochs, after a linear warm-up of 5 % of the steps. (scikit-learn
+        ignores it with 'adam'.)
 
     learning_rate_init : float, default=0.001
         α, the (initial) learning rate of the stochastic solvers.
@@ -1022,12 +1391,15 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         'lbfgs' when no component of the projected gradient exceeds `tol`.
 
     verbose : bool or int, default=False
-        Whether to print a line an iteration.
+        Whether to print a line an iteration. From scikit-learn 1.9 on callbacks
+        (``set_callbacks``) hear of each epoch as well.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the previous fit: weights, optimizer state,
-        learning-rate schedule, patience and loss curve carry over, `n_iter_` counts
-        the new iterations, the validation split stays the same.
+        learning-rate schedule ('cosine' starts a new cycle), patience, loss curve,
+        batch norm and the random stream of dropout and augmentation carry over,
+        `n_iter_` counts the new iterations, the classes and the validation split must
+        and do stay the same.
 
     momentum : float, default=0.9
         Momentum μ in [0, 1] of 'sgd'.
@@ -1036,9 +1408,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Whether 'sgd' uses Nesterov's momentum.
 
     early_stopping : bool, default=False
-        Whether to hold out `validation_fraction` of the rows (stratified for
-        classification), watch the validation score and keep the weights of its best
-        epoch. Stochastic solvers only.
+        Whether to watch the validation score and keep the weights of its best epoch,
+        however training ends. The validation rows are those given to `fit`, or
+        `validation_fraction` of the rows, held out. Stochastic solvers only.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping`.
@@ -1065,6 +1437,32 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     huber_delta : float, default=1.35
         δ of `loss='huber'`, in the units of y.
 
+    dropout : float or sequence of float, default=0.0
+        Probability in [0, 1) that a unit is dropped in a training step: of all hidden
+        layers, or one for each layer, input first. What is kept is scaled up (inverted
+        dropout); prediction is without. See ``skl2.inspection.mc_dropout``.
+
+    batch_norm : bool, default=False
+        Whether to normalize what enters each hidden activation over the mini-batch;
+        its scale and shift are not penalized. At the end of the fit the exact
+        statistics of the training rows are folded into `coefs_` and `intercepts_`: a
+        fitted model is a plain network. Before batch norm the scale of W is without
+        effect: L2 then sets the effective learning rate, not the size of the function
+        (van Laarhoven, "L2 regularization versus batch and weight normalization",
+        2017), but for the output layer.
+
+    max_norm : float or None, default=None
+        Bound on the norm of each unit's incoming weights, hidden and output; after
+        each step they are scaled back to it.
+
+    augmentation : callable or None, default=None
+        Transform ``(X, y, random_state) -> (X, y)`` of each mini-batch, see
+        ``skl2.augmentation``.
+
+    scoring : 'loss', str, callable or None, default=None
+        What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
+        (its name or ``scorer(estimator, X, y)``), or R².
+
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
@@ -1086,8 +1484,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         each before its step, plus the penalty at the start of the epoch.
     validation_scores_ : list of float or None
         Score of each epoch, with `early_stopping`.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the validation rows at each epoch, without the penalty.
     best_validation_score_ : float or None
         The best of them; the weights are those of its epoch.
+    batch_norm_ : list of dict or None
+        With `batch_norm`: 'scale' (γ), 'mean' and 'variance' of each hidden layer that
+        were folded into the weights, W γ / √(variance + 1e-5).
     n_iter_ : int
         Iterations (epochs) of the last call to fit.
     t_ : int
@@ -1163,6 +1566,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         penalty="l2",
         l1_ratio=0.5,
         huber_delta=1.35,
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        augmentation=None,
+        scoring=None,
     ):
         super().__init__(
             loss=loss,
@@ -1191,6 +1599,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             max_fun=max_fun,
             penalty=penalty,
             l1_ratio=l1_ratio,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            max_norm=max_norm,
+            augmentation=augmentation,
+            scoring=scoring,
         )
         self.huber_delta = huber_delta
 
@@ -1215,10 +1628,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             return Huber(float(self.huber_delta))
         return REGRESSION_LOSSES[self.loss]()
 
+    def _encode_known(self, y, dtype):
+        self._loss().check_targets(y)
+        return np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+
     def _encode(self, y, dtype, reset):
         """Targets of shape (n_outputs, n_rows)."""
-        self._loss().check_targets(y)
-        y = np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+        y = self._encode_known(y, dtype)
         if not reset and len(y) != self.n_outputs_:
             raise ValueError(
                 f"y has {len(y)} outputs, but {type(self).__name__} was fitted with "
@@ -1227,10 +1643,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return y
 
     def _validation(self, data):
-        """R² on held-out rows; they are not stratified."""
+        """Score of the held-out rows; they are not stratified."""
+        return self._score(data), None
+
+    def _decode(self, y):
+        return y[0] if len(y) == 1 else y.T
+
+    def _default_score(self, data):
         loss, y = self._loss(), data.y
 
-        def r2(raw, rows):
+        def r2(raw, rows, theta):
             prediction = loss.predict(raw[np.newaxis])[0]
             if not np.isfinite(prediction).all():
                 return np.nan
@@ -1238,15 +1660,16 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             weight = None if weight is None else weight[rows]
             return float(r2_score(y[:, rows].T, prediction.T, sample_weight=weight))
 
-        return r2, None
+        return r2
 
     @available_if(_stochastic)
     def partial_fit(self, X, y, sample_weight=None):
         """Update the model with one epoch over the given data.
 
-        Optimizer state, learning-rate schedule, patience and the random stream carry
+        Optimizer state, learning-rate schedule, patience and the random streams carry
         over from call to call: with full batches n calls on the same data are `fit`
-        with `max_iter=n`. m in J is the number of rows given (see Notes).
+        with `max_iter=n`. m in J is the number of rows given (see Notes). Batch-norm
+        statistics pool those of about the last 1000 rows.
 
         Parameters
         ----------

@@ -35,7 +35,7 @@ class Dense:
 
     def declare(self, layout):
         """Reserve the parameters of this layer: weights are penalized, biases not."""
-        self._slots = (
+        self.slots = (
             layout.add((self.n_in, self.n_out), penalized=True),
             layout.add((self.n_out, 1), penalized=False),
         )
@@ -43,12 +43,13 @@ class Dense:
     @property
     def columns(self):
         """The columns of theta that hold this layer's parameters."""
-        return slice(self._slots[0].columns.start, self._slots[-1].columns.stop)
+        return slice(self.slots[0].columns.start, self.slots[-1].columns.stop)
 
-    def bind(self, theta, grad):
-        """Take views of the stack's parameters and of their gradient."""
-        self.W, self.b = (slot.view(theta) for slot in self._slots)
-        self._grad_W, self._grad_b = (slot.view(grad) for slot in self._slots)
+    def bind(self, theta, grad=None):
+        """Take views of the stack's parameters and, if given, of their gradient."""
+        self.W, self.b = (slot.view(theta) for slot in self.slots)
+        if grad is not None:
+            self._grad_W, self.grad_b = (slot.view(grad) for slot in self.slots)
 
     def forward(self, x, out):
         """Write ``W' x + b`` into `out`, shape (K, n_out, n_rows).
@@ -56,6 +57,11 @@ class Dense:
         `x` is dense, (n_in, n_rows) or (K, n_in, n_rows), or sparse with *rows* first,
         (n_rows, n_in), or a list of K such.
         """
+        self.product(x, out)
+        out += self.b
+
+    def product(self, x, out):
+        """Write ``W' x`` into `out`."""
         if issparse(self.W):
             if issparse(x):
                 out[0] = (x @ self.W).toarray().T
@@ -66,17 +72,20 @@ class Dense:
         else:
             for k, W in enumerate(self.W):
                 out[k] = (_member(x, k) @ W).T
-        out += self.b
 
     def backward(self, x, d, ones, d_in=None):
         """Write the gradients of W and b, and that of the input into `d_in`."""
+        # A product with ones is 4 times faster than a sum over the last axis.
+        np.matmul(d, ones, out=self.grad_b)
+        self.product_backward(x, d, d_in)
+
+    def product_backward(self, x, d, d_in=None):
+        """Write the gradient of W, and that of the input into `d_in`."""
         if isinstance(x, np.ndarray):
             np.matmul(x, d.transpose(0, 2, 1), out=self._grad_W)
         else:
             for k, grad in enumerate(self._grad_W):
                 grad[...] = _member(x, k).T @ d[k].T
-        # A product with ones is 4 times faster than a sum over the last axis.
-        np.matmul(d, ones, out=self._grad_b)
         if d_in is not None:
             np.matmul(self.W, d, out=d_in)
 

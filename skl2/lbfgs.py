@@ -8,7 +8,7 @@ strength · ‖W‖₁ is strength · Σ (U + V) at the minimum, and the bounds 
 import numpy as np
 from scipy.optimize import minimize
 
-from skl2.stochastic import Result
+from skl2.stochastic import EpochReport, Result
 
 # scipy's default for the relative decrease of J at which it stops.
 FTOL = 1e7 * np.finfo(np.float64).eps
@@ -102,13 +102,23 @@ def _projected_gradient(found, bounds):
     return np.abs(np.where(at_bound, 0.0, found.jac)).max()
 
 
-def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
+def _report(result, penalty, listeners):
+    theta = result.theta
+    value = float(penalty.value(theta[np.newaxis])[0])
+    report = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
+    # All of them hear of it, before one may stop the run.
+    wishes = [listener(report) for listener in listeners]
+    if any(wishes):
+        raise StopIteration
+
+
+def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
     """Minimise the objective of one member from `theta`, shape (1, P), in place.
 
     Stops where the largest component of the projected gradient is below `tol`, or where
     an iteration decreases J by less than 2.2e-9 relatively: scikit-learn's rule; below
     the default tol=1e-4 the second bound shrinks with `tol`, so that a tight `tol` is
-    reached.
+    reached. `listeners` are called after each iteration, see ``StochasticRun``.
 
     Returns
     -------
@@ -135,8 +145,8 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
         result.theta[...] = variables.theta(x)
         result.loss_curve.append(latest)
         result.n_iter += 1
-        if verbose:
-            print(f"Iteration {result.n_iter}, loss = {latest:.8f}")
+        if listeners:
+            _report(result, objective.penalty, listeners)
 
     try:
         found = _minimize(
@@ -149,7 +159,8 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, verbose=False):
     result.theta[...] = theta[0] = variables.theta(found.x)
     result.n_iter = min(result.n_iter, max_iter)
     result.best_loss = float(found.fun)
-    result.converged = found.status == 0
+    # 99: a listener has stopped it.
+    result.converged = found.status in (0, 99)
     result.message = str(found.message)
     if not np.isfinite(found.fun) or not np.isfinite(theta).all():
         result.diverged_at = result.n_iter

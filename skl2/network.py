@@ -107,6 +107,7 @@ class Network:
         for layer in self.layers:
             layer.declare(self.layout)
         self._workspaces = {}
+        self.n_members = 0
 
     def initial_theta(self, random_state):
         """Draw the weights of one network, in the order scikit-learn's MLP draws them.
@@ -118,7 +119,7 @@ class Network:
         theta = np.empty((1, self.layout.n_parameters), self.dtype)
         for layer in self.layers:
             bound = sqrt(factor / (layer.n_in + layer.n_out))
-            for slot in layer._slots:
+            for slot in layer.slots:
                 slot.view(theta)[...] = random_state.uniform(-bound, bound, slot.shape)
         return theta[0]
 
@@ -132,13 +133,20 @@ class Network:
         views = [slot.view(theta[np.newaxis])[0] for slot in self.layout.slots]
         return views[0::2], [b.ravel() for b in views[1::2]]
 
-    def bind(self, theta, grad):
-        """Let the layers see `theta` and write to `grad`, both of shape (K, P)."""
+    def bind(self, theta, grad=None):
+        """Let the layers see `theta` and write to `grad`, both of shape (K, P).
+
+        Without `grad` there is a forward pass alone.
+        """
+        self.theta = theta
         for layer in self.layers:
             layer.bind(theta, grad)
-        if len(theta) != getattr(self, "n_members", len(theta)):
+        if len(theta) != self.n_members:
             self._workspaces.clear()
         self.n_members = len(theta)
+
+    def select(self, keep):
+        """Called before ``bind`` where members leave; nothing is theirs here."""
 
     def bind_fitted(self, coefs, intercepts):
         """Let the layers see the weights of one fitted network, dense or sparse."""
@@ -156,8 +164,15 @@ class Network:
         if found is None:
             if len(self._workspaces) >= 6:
                 self._workspaces.clear()
-            found = self._workspaces[n_rows] = Workspace(self, self.n_members, n_rows)
+            found = self._workspaces[n_rows] = self._make_workspace(n_rows)
         return found
+
+    def _make_workspace(self, n_rows):
+        return Workspace(self, self.n_members, n_rows)
+
+    def training_forward(self, x, n_rows, weight):
+        """``forward``, as training does it; `weight` is that of the rows, or None."""
+        return self.forward(x, n_rows)
 
     def forward(self, x, n_rows):
         """Raw predictions of a batch, shape (K, n_outputs, n_rows).
@@ -173,6 +188,16 @@ class Network:
                 self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
             x = ws.a[i]
         return x
+
+    def product(self, x, n_rows, last):
+        """W' x of layer number `last`, in a buffer that the next pass overwrites."""
+        ws = self.workspace(n_rows)
+        for i, layer in enumerate(self.layers[:last]):
+            layer.forward(x, ws.z[i])
+            self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
+            x = ws.a[i]
+        self.layers[last].product(x, ws.z[last])
+        return ws.z[last]
 
     def backward(self, x, d_raw, n_rows):
         """Fill the bound gradient, given that of the loss by the raw predictions."""

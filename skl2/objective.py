@@ -40,6 +40,8 @@ class Objective:
         self.penalty = self.penalty.select(keep)
         self._total_weight = self._total_weight[keep]
         self.total_weight = per_member(self._total_weight)
+        self.network.select(keep)
+        self.data = self.data.select(keep)
         self.bind(theta)
 
     def batch_loss(self, rows, n_batches):
@@ -50,7 +52,7 @@ class Objective:
         x, y, weight = batch
         scale = cast(scale, self.network.dtype)
         n_rows = y.shape[-1]
-        raw = self.network.forward(x, n_rows)
+        raw = self.network.training_forward(x, n_rows, weight)
         ws = self.network.workspace(n_rows).loss
         value = self.loss.value_and_gradient(raw, y, weight, scale, ws)
         self.network.backward(x, raw, n_rows)

@@ -7,6 +7,7 @@ points of J. Without a penalty the steps are those of ``torch.optim``.
 """
 
 from functools import lru_cache
+from math import cos, pi
 
 import numpy as np
 
@@ -100,6 +101,11 @@ class Optimizer:
         for name in ("learning_rate", *self.hyperparameters, *self.state):
             setattr(self, name, getattr(self, name)[keep])
         self._prepare(theta)
+
+    @property
+    def kind(self):
+        """Which of the optimizers it is; states of another kind mean nothing to it."""
+        return type(self).__name__
 
     def step(self, theta, grad, penalty):
         """One update of `theta` in place.
@@ -304,6 +310,39 @@ class AdamW(Adam):
     decoupled = True
 
 
+class Projected:
+    """An optimizer after whose steps the parameters are projected on a constraint.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    constraint : MaxNorm
+    """
+
+    def __init__(self, optimizer, constraint):
+        self.optimizer, self.constraint = optimizer, constraint
+
+    def __getattr__(self, name):
+        if name == "optimizer":
+            # Not there yet while it is unpickled or copied.
+            raise AttributeError(name)
+        return getattr(self.optimizer, name)
+
+    def step(self, theta, grad, penalty):
+        self.optimizer.step(theta, grad, penalty)
+        self.constraint.project(theta)
+
+    def select(self, keep, theta):
+        self.optimizer.select(keep, theta)
+        self.constraint = self.constraint.select(keep)
+
+    def published(self, theta, penalty):
+        shown = self.optimizer.published(theta, penalty)
+        if shown is not theta:
+            self.constraint.project(shown)
+        return shown
+
+
 class Schedule:
     """The learning rate of every member over the epochs.
 
@@ -331,6 +370,9 @@ class Schedule:
             optimizer.set_learning_rate(self.learning_rate_init)
         self.end_epoch(optimizer, rows_seen)
 
+    def before_step(self, optimizer, step, n_steps):
+        """Called before step number `step` of the `n_steps` of an epoch."""
+
     def end_epoch(self, optimizer, rows_seen):
         """Set the rate for the next epoch, given the rows seen since the start."""
         if self.name == "invscaling":
@@ -346,3 +388,51 @@ class Schedule:
         rate = optimizer.learning_rate
         optimizer.set_learning_rate(np.where(members & ~stop, rate / 5.0, rate))
         return stop
+
+
+class CosineSchedule(Schedule):
+    """A rate that rises linearly to α_init and falls to 0 along half a cosine.
+
+    With T steps in all and w = ceil(T / 20) of them to warm up, step t = 0, 1, ... has
+
+        α_init (t + 1) / (w + 1)                           for t < w,
+        α_init (1 + cos(π (t - w) / (T - w))) / 2          after.
+
+    Each run is such a cycle. Loshchilov & Hutter, "SGDR", 2017; Goyal et al.,
+    "Accurate, large minibatch SGD", 2017 (warm-up).
+
+    Parameters
+    ----------
+    learning_rate_init : ndarray of shape (K,)
+    n_epochs : int
+        Epochs that the cycle takes.
+    """
+
+    warm_up = 20
+
+    def __init__(self, learning_rate_init, n_epochs):
+        super().__init__("cosine", learning_rate_init, 0.0)
+        self.n_epochs, self._epoch = n_epochs, 0
+
+    def before_step(self, optimizer, step, n_steps):
+        total = self.n_epochs * n_steps
+        warm_up = -(-total // self.warm_up)
+        t = self._epoch * n_steps + step
+        if t < warm_up:
+            factor = (t + 1) / (warm_up + 1)
+        else:
+            factor = 0.5 * (1.0 + cos(pi * (t - warm_up) / (total - warm_up or 1)))
+        optimizer.set_learning_rate(self.learning_rate_init * factor)
+
+    def end_epoch(self, optimizer, rows_seen):
+        self._epoch += 1
+
+    def resume(self, optimizer, rows_seen):
+        """A run that goes on starts a cycle of its own."""
+
+
+def make_schedule(name, learning_rate_init, power_t, n_epochs):
+    """The schedule called `name`, for a run of `n_epochs` epochs."""
+    if name == "cosine":
+        return CosineSchedule(learning_rate_init, n_epochs)
+    return Schedule(name, learning_rate_init, power_t)

@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from skl2.layers import ACTIVATIONS
 
@@ -70,11 +71,27 @@ class Seed:
         return "None, an integer in [0, 2**32) or a numpy RandomState"
 
 
+class Callable:
+    def accepts(self, value):
+        return callable(value) and not isinstance(value, type)
+
+    def __str__(self):
+        return "a callable"
+
+
+class ScorerName:
+    def accepts(self, value):
+        return isinstance(value, str) and value in get_scorer_names()
+
+    def __str__(self):
+        return "the name of a scorer (sklearn.metrics.get_scorer_names)"
+
+
 COMMON = {
     "activation": [Choice(*ACTIVATIONS)],
     "solver": [Choice("lbfgs", "sgd", "adam", "adamw")],
     "batch_size": [Choice("auto"), Number(Integral, "[1, inf)")],
-    "learning_rate": [Choice("constant", "invscaling", "adaptive")],
+    "learning_rate": [Choice("constant", "invscaling", "adaptive", "cosine")],
     "learning_rate_init": [Number(Real, "(0, inf)")],
     "power_t": [Number(Real, "[0, inf)")],
     "max_iter": [Number(Integral, "[1, inf)")],
@@ -94,6 +111,10 @@ COMMON = {
     "max_fun": [Number(Integral, "[1, inf)")],
     "penalty": [Choice("l2", "l1", "elasticnet", None)],
     "l1_ratio": [Number(Real, "[0, 1]")],
+    "batch_norm": [Boolean()],
+    "max_norm": [Choice(None), Number(Real, "(0, inf)")],
+    "augmentation": [Choice(None), Callable()],
+    "scoring": [Choice("loss", None), ScorerName(), Callable()],
 }
 
 REGRESSOR = COMMON | {
@@ -148,3 +169,52 @@ def check_alpha(alpha, n_weight_layers):
             f"(one more than hidden layers). Got {alpha!r}."
         )
     return np.full(n_weight_layers, values) if values.ndim == 0 else values.copy()
+
+
+def check_dropout(dropout, n_hidden_layers):
+    """Dropout rates of the input and of each hidden layer; () if all are zero."""
+    one = Number(Real, "[0, 1)")
+    if dropout is None or one.accepts(dropout):
+        rates = [0.0] + [float(dropout or 0.0)] * n_hidden_layers
+    elif np.iterable(dropout) and not isinstance(dropout, str):
+        rates = list(dropout)
+    else:
+        rates = [np.nan]
+    if not all(one.accepts(rate) for rate in rates):
+        raise ValueError(
+            "dropout must be None, a number in [0, 1) for every hidden layer, or a "
+            "sequence of such, one for the input and one for each hidden layer. Got "
+            f"{dropout!r}."
+        )
+    if len(rates) != n_hidden_layers + 1:
+        raise ValueError(
+            f"dropout has {len(rates)} values for the input and {n_hidden_layers} "
+            f"hidden layers. Got {dropout!r}."
+        )
+    return tuple(float(rate) for rate in rates) if any(rates) else ()
+
+
+def check_class_weight(class_weight, classes):
+    """Weight of each of `classes` from a dict; keys must be among them."""
+    if not isinstance(class_weight, dict):
+        raise ValueError(
+            "class_weight must be None, 'balanced', a dict of class: weight, or, for "
+            f"multilabel targets, a list of such dicts, one a label. Got "
+            f"{class_weight!r}."
+        )
+    known = list(classes)
+    weights = np.ones(len(known))
+    number = Number(Real, "[0, inf)")
+    for label, weight in class_weight.items():
+        if label not in known:
+            raise ValueError(
+                f"class_weight={class_weight!r} has a weight for {label!r}, which is "
+                f"not one of the classes {known}."
+            )
+        if not number.accepts(weight):
+            raise ValueError(
+                f"class_weight must have finite weights >= 0, got {weight!r} for "
+                f"{label!r} in {class_weight!r}."
+            )
+        weights[known.index(label)] = weight
+    return weights

@@ -159,17 +159,19 @@ def regularization_path(
     shape, member = template._describe(data)
     alphas = alpha_grid(alphas, float(member.alpha[0]))
     thetas: list[np.ndarray] = []
+    start = None
     for alpha in alphas:
         member = replace(
             member,
             alpha=np.full_like(member.alpha, alpha),
-            theta=thetas[-1] if thetas else None,
+            theta=start,
         )
         (result,) = train_stack(
             shape, template._loss(), [member], data, *template._validation(data)
         )
         template._check_finite(result, data)
         thetas.append(result.theta.copy())
+        start = result.theta if result.unfolded is None else result.unfolded
     network = Network(shape.layer_sizes, shape.activation, shape.dtype)
     fields = {"train_loss": _losses(template, data, network, thetas)}
     if X_val is not None:

@@ -7,22 +7,56 @@ on one training set. Each gets the numbers it would get alone.
 
 from copy import copy
 from dataclasses import dataclass, fields
+from pickle import PicklingError
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from skl2.augmentation import AugmentedSet
+from skl2.batch_norm import Folding, Plain
 from skl2.batches import BatchOrder
+from skl2.dropout import make_dropout
 from skl2.lbfgs import minimize_lbfgs
 from skl2.network import Network
+from skl2.noise import noise_streams
 from skl2.objective import Objective
-from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Schedule
-from skl2.penalties import make_penalty
-from skl2.stochastic import Progress, StochasticRun
+from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Projected, make_schedule
+from skl2.penalties import MaxNorm, make_penalty
+from skl2.regularized import RegularizedNetwork
+from skl2.stochastic import Printer, Progress, StochasticRun
 from skl2.stopping import Patience, Validation
 from skl2.threads import blas_threads_for
 
 STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
+
+
+class Keyed:
+    """An object that equals another one of the same content.
+
+    Parameters
+    ----------
+    value : object
+        None, a string, or an object that pickles: a transform, a scorer.
+    """
+
+    def __init__(self, value):
+        self.value = value
+        try:
+            self._key = joblib.hash(value)
+        except (PicklingError, AttributeError, TypeError):
+            # A lambda or a local function: the same one only.
+            self._key = id(value)
+
+    def __eq__(self, other):
+        return isinstance(other, Keyed) and self._key == other._key
+
+    def __hash__(self):
+        return hash(self._key)
+
+
+NOTHING = Keyed(None)
 
 
 @dataclass(frozen=True)
@@ -46,6 +80,19 @@ class Shape:
     validation_fraction: float = 0.1
     n_iter_no_change: float = 10
     max_fun: int = 15000
+    # Which layers have dropout, the input first; () for none.
+    dropout: tuple[bool, ...] = ()
+    batch_norm: bool = False
+    max_norm: bool = False
+    augmentation: Keyed = NOTHING
+    scoring: Keyed = NOTHING
+    # A partial fit: batch-norm statistics are pooled with those of earlier calls.
+    incremental: bool = False
+
+    @property
+    def noisy(self):
+        """Whether training draws noise."""
+        return any(self.dropout) or self.augmentation.value is not None
 
 
 @dataclass
@@ -66,6 +113,12 @@ class Member:
         Rows seen by earlier runs, for the learning-rate schedule.
     progress : Progress or None
         Where an earlier run stopped, to go on from (a stack of one); None starts anew.
+    dropout : tuple of float
+        Rates, for the input and each hidden layer, > 0 where the shape has dropout.
+    max_norm : float or None
+        Bound on the norm of each unit's weights.
+    statistics : (float, ndarray of shape (2, n_hidden_units)) or None
+        Of earlier partial fits with batch norm, and the rows they stand for.
     """
 
     penalty: str | None
@@ -80,6 +133,9 @@ class Member:
     theta: np.ndarray | None = None
     rows_seen: int = 0
     progress: Progress | None = None
+    dropout: tuple[float, ...] = ()
+    max_norm: float | None = None
+    statistics: tuple | None = None
 
     def key(self):
         """Equal for members that train to the same result on the same data."""
@@ -104,9 +160,25 @@ def _shared_streams(members):
     return shared
 
 
-def make_objective(shape, loss, members, data, total_weight):
+def make_network(shape, members=(), noise=()):
+    """The network of a stack in training (not bound to parameters yet)."""
+    if not shape.batch_norm and not any(shape.dropout):
+        return Network(shape.layer_sizes, shape.activation, shape.dtype)
+    rates = [member.dropout for member in members]
+    return RegularizedNetwork(
+        shape.layer_sizes,
+        shape.activation,
+        shape.dtype,
+        shape.batch_norm,
+        make_dropout(shape.layer_sizes, shape.dropout, rates, noise),
+    )
+
+
+def make_objective(shape, loss, members, data, total_weight, noise=()):
     """The objective of a stack, and its network (not bound to parameters yet)."""
-    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+    network = make_network(shape, members, noise)
+    if shape.augmentation.value is not None:
+        data = AugmentedSet(data, shape.augmentation.value, noise)
     penalty = make_penalty(
         network.layout,
         [member.penalty for member in members],
@@ -173,7 +245,7 @@ def _hold_out(shape, data, stratify, members, streams):
     return list(train), list(held_out)
 
 
-def _make_optimizer(shape, members, theta):
+def _make_optimizer(shape, members, theta, network):
     def each(name):
         return [getattr(member, name) for member in members]
 
@@ -187,10 +259,13 @@ def _make_optimizer(shape, members, theta):
             each("learning_rate_init"), each("beta_1"), each("beta_2"), each("epsilon")
         )
     optimizer.init(theta)
+    if shape.max_norm:
+        slots = [layer.slots[0] for layer in network.layers]
+        return Projected(optimizer, MaxNorm(slots, each("max_norm")))
     return optimizer
 
 
-def train_stack(shape, loss, members, data, score=None, stratify=None):
+def train_stack(shape, loss, members, data, score=None, stratify=None, listeners=()):
     """Train networks of one shape on one training set, all at once.
 
     Parameters
@@ -199,50 +274,59 @@ def train_stack(shape, loss, members, data, score=None, stratify=None):
     loss : Loss
     members : list of Member
     data : TrainingSet
-    score : callable ``score(raw, rows) -> float`` or None
-        Validation score, for early stopping.
+    score : callable ``score(raw, rows, theta) -> float`` or None
+        Validation score for early stopping, see ``Validation``.
     stratify : ndarray or None
         Classes by which the validation rows are stratified.
+
+    listeners : sequence of callable
+        See ``StochasticRun``.
 
     Returns
     -------
     results : list of Result, one a member
     """
+    if shape.verbose:
+        listeners = (*listeners, Printer(len(members)))
     # The same arrays with buffers of its own: stacks may be trained in several threads.
     data = copy(data)
     with blas_threads_for(shape.layer_sizes, shape.batch_size):
         if shape.solver == "lbfgs":
-            return [_train_lbfgs(shape, loss, m, data) for m in members]
-        return _train_stochastic(shape, loss, members, data, score, stratify)
+            return [_train_lbfgs(shape, loss, m, data, listeners) for m in members]
+        return _train_stochastic(shape, loss, members, data, score, stratify, listeners)
 
 
-def _train_lbfgs(shape, loss, member, data):
+def _train_lbfgs(shape, loss, member, data, listeners):
     objective = make_objective(shape, loss, [member], data, data.total_weight)
     theta = _initial_theta(objective.network, [member], [member.random_state])
     return minimize_lbfgs(
-        objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, shape.verbose
+        objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, listeners
     )
 
 
-def _train_stochastic(shape, loss, members, data, score, stratify):
+def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
     streams = _shared_streams(members)
-    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-    theta = _initial_theta(network, members, streams)
-    rows, validation = [None] * len(members), None
-    total_weight, n_rows = data.total_weight, data.n_rows
+    noise = noise_streams(members, streams) if shape.noisy else []
+    theta = _initial_theta(make_network(shape, members, noise), members, streams)
     split = streams[0].get_state()
-    if shape.early_stopping:
-        rows, held_out = _hold_out(shape, data, stratify, members, streams)
-        validation = Validation(data, held_out, score)
+    rows, validation = _validation_rows(
+        shape, loss, members, data, score, stratify, streams
+    )
+    total_weight, n_rows = data.total_weight, data.n_rows
+    if rows[0] is not None:
         total_weight = np.array([data.subset_weight(r) for r in rows])
         n_rows = len(rows[0])
+    objective = make_objective(shape, loss, members, data, total_weight, noise)
+    if members[0].statistics is not None:
+        objective.network.set_running(members[0].statistics[1])
     run = StochasticRun(
-        make_objective(shape, loss, members, data, total_weight),
-        _make_optimizer(shape, members, theta),
-        Schedule(
+        objective,
+        _make_optimizer(shape, members, theta, objective.network),
+        make_schedule(
             shape.learning_rate,
             [member.learning_rate_init for member in members],
             shape.power_t,
+            shape.max_iter,
         ),
         BatchOrder(streams, rows, n_rows, min(shape.batch_size, n_rows), shape.shuffle),
         Patience(
@@ -254,13 +338,35 @@ def _train_stochastic(shape, loss, members, data, score, stratify):
         validation,
         shape.max_iter,
         rows_seen=members[0].rows_seen,
-        verbose=shape.verbose,
+        publisher=_make_publisher(shape, members, data, rows, objective.network),
+        listeners=listeners,
     )
     if members[0].progress is not None:
         run.resume(members[0].progress, theta)
     results = run.run(theta)
     if len(members) == 1:
         results[0].progress = run.progress(
-            split if members[0].progress is None else members[0].progress.split
+            split if members[0].progress is None else members[0].progress.split,
+            noise[0] if noise else None,
         )
     return results
+
+
+def _validation_rows(shape, loss, members, data, score, stratify, streams):
+    """Rows to train on, None for all, of every member; and the Validation, if any."""
+    everything = [None] * len(members)
+    if not shape.early_stopping:
+        return everything, None
+    if data.held_out is not None:
+        shared = np.arange(data.held_out.n_rows)
+        held_out = copy(data.held_out)
+        return everything, Validation(held_out, [shared] * len(members), score, loss)
+    rows, held_out = _hold_out(shape, data, stratify, members, streams)
+    return rows, Validation(data, held_out, score, loss)
+
+
+def _make_publisher(shape, members, data, rows, network):
+    if not shape.batch_norm:
+        return Plain()
+    carried = members[0].statistics if shape.incremental else None
+    return Folding(network, data, rows, carried)

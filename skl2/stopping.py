@@ -69,32 +69,45 @@ class Validation:
     data : TrainingSet
     rows : list of ndarray, one a member
         The held-out rows of every member, of one length.
-    score : callable ``score(raw, rows) -> float``
-        Score of raw predictions (n_outputs, n_rows); greater is better.
+    score : callable ``score(raw, rows, theta) -> float`` or None
+        Score of raw predictions (n_outputs, n_rows), which are those of the parameters
+        theta, shape (P,); greater is better. None stands for minus the loss.
+    loss : Loss
     """
 
-    def __init__(self, data, rows, score):
-        self.data, self.rows, self._score = data, rows, score
+    def __init__(self, data, rows, score, loss):
+        self.data, self.rows, self._score, self._loss = data, rows, score, loss
 
     def select(self, keep):
         self.rows = [self.rows[k] for k in keep]
 
-    def scores(self, network):
-        """Score of every member, shape (K,); NaN where predictions aren't finite."""
-        return np.array(
-            [
-                self._score(raw, rows)
-                for raw, rows in zip(self._raw(network), self.rows, strict=True)
-            ]
-        )
+    def evaluate(self, network):
+        """Score and mean loss of every member, each of shape (K,).
 
-    def _raw(self, network):
+        They are NaN where predictions aren't finite. The loss is without the penalty.
+        """
+        raw, losses = self._forward(network)
+        losses = np.where(np.isfinite(raw).all(axis=(1, 2)), losses, np.nan)
+        if self._score is None:
+            return -losses, losses
+        each = zip(raw, self.rows, network.theta, strict=True)
+        return np.array([self._score(*member) for member in each]), losses
+
+    def _forward(self, network):
+        """Raw predictions and mean loss of every member on its rows."""
         shared = all(rows is self.rows[0] for rows in self.rows)
         rows = self.rows[0] if shared else np.stack(self.rows)
         n_rows = rows.shape[-1]
         n_outputs = network.layer_sizes[-1]
         raw = np.empty((network.n_members, n_outputs, n_rows), network.dtype)
+        losses = np.zeros(network.n_members)
         for s in row_chunks(n_rows, max(network.layer_sizes[1:])):
-            x, _, _ = self.data.batch(rows[..., s])
-            raw[..., s] = network.forward(x, s.stop - s.start)
-        return raw
+            x, y, weight = self.data.batch(rows[..., s])
+            chunk = network.forward(x, s.stop - s.start)
+            raw[..., s] = chunk
+            losses += self._loss.value_and_gradient(
+                chunk, y, weight, 1.0, network.workspace(s.stop - s.start).loss
+            )
+        weights = np.array([self.data.subset_weight(r) for r in self.rows])
+        # No row of any weight: there is nothing to judge by.
+        return raw, losses / np.where(weights > 0, weights, np.nan)

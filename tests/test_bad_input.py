@@ -16,6 +16,7 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skl2 import MLPClassifier, MLPRegressor
+from skl2.augmentation import GaussianNoise
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -163,6 +164,21 @@ PARAMETERS = [
         for value in (0, -1, 2.5, np.nan, -np.inf, None, "a", True)
     ),
     *(("max_fun", value, POSITIVE_INT) for value in (0, -1, 2.5, None, "a", True)),
+    *(
+        ("dropout", value, "\\[0, 1\\)")
+        for value in (1, 1.0, -0.1, np.nan, "half", True, 1j, [0.1, 1.0], [[0.1, 0.1]])
+    ),
+    *(
+        ("dropout", value, "the input and 1 hidden layers")
+        for value in ([0.1], [0.1, 0.2, 0.3], [])
+    ),
+    *(("batch_norm", value, BOOL) for value in ("yes", 1, 0, None)),
+    *(("max_norm", value, ABOVE_0) for value in (0, -1, np.nan, np.inf, "a", True)),
+    *(("augmentation", value, "a callable") for value in ("flip", 1, GaussianNoise)),
+    *(
+        ("scoring", value, "'loss'.*name of a scorer.*callable")
+        for value in ("acuracy", 1, ["accuracy"])
+    ),
 ]
 
 PARAMETER_ROWS = [
@@ -179,6 +195,14 @@ PARAMETER_ROWS = [
     *(
         (MLPRegressor, "huber_delta", value, ABOVE_0)
         for value in (0, -1, np.nan, np.inf, None, "a")
+    ),
+    *(
+        (MLPClassifier, "class_weight", value, "'balanced'.*dict")
+        for value in ("equal", 2.0, [{0: 1.0}])
+    ),
+    *(
+        (MLPClassifier, "class_weight", value, "(finite.*>= ?0|not one of the classes)")
+        for value in ({0: -1.0}, {0: np.nan}, {1: "a"}, {5: 1.0})
     ),
 ]
 
@@ -272,6 +296,13 @@ GOOD = [
     ("n_iter_no_change", np.int64(3)),
     ("learning_rate_init", np.float32(0.01)),
     ("validation_fraction", np.float32(0.5)),
+    ("dropout", 0),
+    ("dropout", None),
+    ("dropout", np.float32(0.5)),
+    ("dropout", np.array([0.1, 0.2])),
+    ("batch_norm", np.True_),
+    ("max_norm", 2),
+    ("scoring", np.str_("loss")),
 ]
 
 

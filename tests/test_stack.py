@@ -19,7 +19,8 @@ from _engine import (
 )
 from numpy.testing import assert_array_equal
 
-from skl2.stack import train_stack
+from skl2.augmentation import FeatureMask, GaussianNoise, Mixup
+from skl2.stack import Keyed, train_stack
 
 SOLVERS = ["sgd", "adam", "adamw", "lbfgs"]
 STOCHASTIC = SOLVERS[:3]
@@ -38,7 +39,7 @@ def train(data, loss, vary, members, n_members, **shape_params):
         own = {"seed": 3 * k, "alpha": 0.5 + k} | own
         stack.append(make_member(shape, **own))
 
-    def score(raw, rows):
+    def score(raw, rows, theta):
         return float(-np.abs(raw - data.y[:, rows]).mean())
 
     stratify = data.y[0] if loss == "binary_log_loss" else None
@@ -313,3 +314,99 @@ def test_a_shared_stream_is_one_draw():
     results = check(vary={"seed": [5], "alpha": [1.0, 1.0, 2.0]}, solver="adam")
     assert_array_equal(results[0].theta, results[1].theta)
     assert not np.array_equal(results[0].theta, results[2].theta)
+
+REGULARIZERS = {
+    "dropout": ({"dropout": (False, True)}, {"dropout": [(0.0, 0.5)]}),
+    "dropout, other rates": (
+        {"dropout": (False, True)},
+        {"dropout": [(0.0, 0.5), (0.0, 0.2)]},
+    ),
+    "dropout of the input": (
+        {"dropout": (True, False)},
+        {"dropout": [(0.2, 0.0), (0.2, 0.0), (0.7, 0.0)]},
+    ),
+    "dropout of all layers": (
+        {"dropout": (True, True, True), "hidden": (6, 5)},
+        {"dropout": [(0.1, 0.5, 0.3)]},
+    ),
+    "batch norm": ({"batch_norm": True}, {}),
+    "batch norm, two layers": ({"batch_norm": True, "hidden": (6, 5)}, {}),
+    "max norm": ({"max_norm": True}, {"max_norm": [0.5, 1.0, 100.0]}),
+    "max norm, l1": (
+        {"max_norm": True},
+        {"max_norm": [0.5, 1.0], "penalty": ["l1", "l2"]},
+    ),
+    "noise": ({"augmentation": Keyed(GaussianNoise(0.3))}, {}),
+    "mask": ({"augmentation": Keyed(FeatureMask(0.3))}, {}),
+    "mixup": ({"augmentation": Keyed(Mixup(1.0))}, {}),
+    "cosine": ({"learning_rate": "cosine"}, {"learning_rate_init": [0.1, 0.01]}),
+    "everything": (
+        {
+            "dropout": (True, True),
+            "batch_norm": True,
+            "max_norm": True,
+            "augmentation": Keyed(Mixup(1.0)),
+            "learning_rate": "cosine",
+        },
+        {"dropout": [(0.1, 0.5), (0.3, 0.2)], "max_norm": [0.5, 3.0]},
+    ),
+}
+
+
+@dtypes
+@pytest.mark.parametrize("container", ["C", "F", "csr"])
+@pytest.mark.parametrize("seeds", [[5], [1, 2, 1]], ids=["shared", "own"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("name", REGULARIZERS)
+def test_regularizers(name, early_stopping, seeds, container, dtype):
+    if name == "noise" and container == "csr":
+        pytest.skip("GaussianNoise needs a dense X")
+    shape_params, vary = REGULARIZERS[name]
+    results = check(
+        K=4,
+        vary={"seed": seeds} | vary,
+        dtype=dtype,
+        solver="adam",
+        early_stopping=early_stopping,
+        validation_fraction=0.3,
+        data_params={"container": container, "weighted": early_stopping},
+        **shape_params,
+    )
+    if "batch norm" in name or name == "everything":
+        assert all(np.isfinite(r.statistics).all() for r in results)
+
+
+@dtypes
+@stochastic
+@pytest.mark.parametrize("batch_size", [1, 2, 23])
+@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+def test_regularizers_together(activation, batch_size, solver, dtype):
+    shape_params, vary = REGULARIZERS["everything"]
+    check(
+        K=5,
+        vary=vary,
+        dtype=dtype,
+        batch_size=batch_size,
+        activation=activation,
+        max_iter=2,
+        **(shape_params | {"solver": solver}),
+    )
+
+
+@dtypes
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_regularized_members_leave_the_stack(early_stopping, dtype):
+    shape_params, vary = REGULARIZERS["everything"]
+    results = check(
+        K=7,
+        vary={"seed": [0, 1, 0], "learning_rate_init": [0.1, 0.01, 0.03]} | vary,
+        dtype=dtype,
+        solver="adam",
+        early_stopping=early_stopping,
+        validation_fraction=0.3,
+        n_iter_no_change=2,
+        tol=3e-3,
+        max_iter=30,
+        **shape_params,
+    )
+    assert len({r.n_iter for r in results}) > 1

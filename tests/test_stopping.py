@@ -107,17 +107,17 @@ def test_scores_are_those_of_the_held_out_rows(container, shared):
     held_out = np.array([4, 2, 11, 20])
     rows = [held_out if shared else held_out + k for k in range(3)]
 
-    def score(raw, rows):
+    def score(raw, rows, theta):
         assert raw.shape == (3, 4)
         return float(((raw - data.y[:, rows]) ** 2).sum())
 
-    validation = Validation(data, rows, score)
+    validation = Validation(data, rows, score, HalfSquaredError())
     raw = objective.network.forward(data.batch(slice(0, 23))[0], 23).copy()
     expected = [((raw - data.y)[k][:, rows[k]] ** 2).sum() for k in range(3)]
-    assert_allclose(validation.scores(objective.network), expected, rtol=1e-12)
+    assert_allclose(validation.evaluate(objective.network)[0], expected, rtol=1e-12)
     validation.select(np.array([2]))
     objective.select(np.array([2]), objective.theta[[2]])
-    assert_allclose(validation.scores(objective.network), expected[2:], rtol=1e-12)
+    assert_allclose(validation.evaluate(objective.network)[0], expected[2:], rtol=1e-12)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -132,11 +132,11 @@ def test_a_large_validation_set_is_scored_in_chunks(shared):
         rows[1] = rows[0]
     got = {}
 
-    def score(raw, rows):
+    def score(raw, rows, theta):
         got[len(got)] = raw[0][np.argsort(rows)]
         return 0.0
 
-    Validation(data, rows, score).scores(objective.network)
+    Validation(data, rows, score, HalfSquaredError()).evaluate(objective.network)
     raw = objective.network.forward(data.batch(slice(0, 600))[0], 600)
     for k in range(2):
         assert_allclose(got[k], raw[k, 0], rtol=1e-9, atol=1e-12)

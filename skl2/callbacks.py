@@ -1,0 +1,84 @@
+"""scikit-learn's callback protocol (1.9 and newer); without it nothing is called."""
+
+import numpy as np
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:
+        """Stands in for that of newer versions of scikit-learn."""
+
+    def with_callbacks(method):
+        return method
+
+
+@with_callbacks
+def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
+    """Call ``train(listeners)`` as a task that the estimator's callbacks hear of.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Largest number of epochs; 0 where they can't be told apart, as in a stack.
+    """
+    context = estimator._init_callback_context(max_subtasks=n_epochs)
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    listeners = ()
+    if n_epochs:
+        listeners = (EpochTasks(context, estimator, X, y, sample_weight),)
+    train(listeners)
+    context.call_on_fit_task_end(
+        estimator=estimator, X=X, y=y, reconstruction_attributes=dict
+    )
+
+
+class EpochTasks:
+    """A listener that makes of each epoch a task that callbacks hear of.
+
+    The ``fitted_estimator`` they get is a copy that predicts as if training had stopped
+    after the epoch; its ``epoch_metrics_`` is a dict of loss (J), penalty,
+    validation_score and validation_loss (or None), and for each layer sparsity and
+    weight_norm, ‖W_l‖_F.
+
+    Parameters
+    ----------
+    context : CallbackContext
+    estimator : MLPClassifier or MLPRegressor
+    X, y : array-like
+        As they were given to fit.
+    sample_weight : array-like or None
+    """
+
+    def __init__(self, context, estimator, X, y, sample_weight):
+        self.context, self.estimator = context, estimator
+        self.arguments = {"estimator": estimator, "X": X, "y": y}
+        if sample_weight is not None:
+            self.arguments["metadata"] = {"sample_weight": sample_weight}
+
+    def start(self, shape):
+        """Take the Shape of the network that is about to be trained."""
+        self.shape = shape
+
+    def __call__(self, report):
+        epoch = self.context.subcontext(task_name="epoch")
+        epoch.call_on_fit_task_begin(**self.arguments)
+        return epoch.call_on_fit_task_end(
+            **self.arguments,
+            reconstruction_attributes=lambda: self._reconstructed(report),
+        )
+
+    def _reconstructed(self, report):
+        attributes = self.estimator._after_epoch(self.shape, report)
+        result = report.result
+        validated = result.validation_scores is not None
+        attributes["epoch_metrics_"] = {
+            "epoch": result.n_iter,
+            "loss": result.loss_curve[-1],
+            "penalty": report.penalty,
+            "validation_score": result.validation_scores[-1] if validated else None,
+            "validation_loss": result.validation_loss_curve[-1] if validated else None,
+            "sparsity": [float(np.mean(W == 0)) for W in attributes["coefs_"]],
+            "weight_norm": [float(np.linalg.norm(W)) for W in attributes["coefs_"]],
+        }
+        return attributes
