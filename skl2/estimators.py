@@ -72,6 +72,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     # Set by a search that trains its candidates as stacks, see skl2.bank.
     _seat: Any = None
     loss_curve_: list
+    coefs_: list
+    batch_norm_: Any
+    # Rows that the batch-norm statistics stand for.
+    _statistics_rows: int
 
     @abstractmethod
     def __init__(
@@ -302,8 +306,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         row_weights = self._class_weights(targets, sample_weight)
         held_out = None
         if validation is not None:
+            X_val, y_val, weight_val = validation
             X_val, y_val, weight_val = self._checked(
-                *validation, False, X.dtype, "_val"
+                X_val, y_val, weight_val, False, X.dtype, "_val"
             )
             y_val = self._encode_known(y_val, X.dtype)
             if len(y_val) != len(targets):
