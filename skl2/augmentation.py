@@ -263,14 +263,13 @@ class AugmentedSet:
                 own_y = y[k] if y.ndim == 3 else y
                 found[id(stream)] = self._apply(own_x, own_y, stream)
         each = [found[id(stream)] for stream in self.noise]
-        xs, ys = (list(part) for part in zip(*each, strict=True))
+        xs, ys = [own_x for own_x, _ in each], np.stack([own_y for _, own_y in each])
         if issparse(xs[0]):
-            return xs, np.stack(ys), weight
+            return xs, ys, weight
         # Stacked as each lies in memory.
         if xs[0].flags.c_contiguous:
-            return np.stack(xs), np.stack(ys), weight
-        xs = np.stack([x_k.T for x_k in xs]).swapaxes(1, 2)
-        return xs, np.stack(ys), weight
+            return np.stack(xs), ys, weight
+        return np.stack([own_x.T for own_x in xs]).swapaxes(1, 2), ys, weight
 
     def _apply(self, x, y, stream):
         X = x if issparse(x) else _read_only(x.T)

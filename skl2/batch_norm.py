@@ -1,5 +1,7 @@
 """Batch norm: in training a layer of its own, afterwards folded into the weights."""
 
+from typing import Any
+
 import numpy as np
 
 from skl2.batches import row_chunks
@@ -84,7 +86,7 @@ class BatchNorm:
     def __init__(self, dense, layout):
         self.dense = dense
         self.slot = layout.add((dense.n_out, 1), penalized=False)
-        self.running = None
+        self.running: Any = None
 
     def bind(self, theta, grad):
         self.gamma, self._grad_gamma = self.slot.view(theta), self.slot.view(grad)
@@ -198,7 +200,7 @@ class Folding:
 
     def _moments(self, i):
         """Mean and variance of W' x in layer i over all rows, (K, n_units, 1)."""
-        total, moments = 0.0, (0.0, 0.0)
+        total, moments = np.zeros((1, 1, 1)), (0.0, 0.0)
         for x, weight, n_rows in self._chunks():
             z = self._plain.product(x, n_rows, i)
             share = Share(weight, n_rows, z.dtype)

@@ -6,7 +6,7 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
 
-    class CallbackSupportMixin:
+    class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for that of newer versions of scikit-learn."""
 
     def with_callbacks(method):
@@ -24,10 +24,8 @@ def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
     """
     context = estimator._init_callback_context(max_subtasks=n_epochs)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    listeners = ()
-    if n_epochs:
-        listeners = (EpochTasks(context, estimator, X, y, sample_weight),)
-    train(listeners)
+    tasks = EpochTasks(context, estimator, X, y, sample_weight)
+    train([tasks] if n_epochs else [])
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=dict
     )

@@ -72,6 +72,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
     # Set by a search that trains its candidates as stacks, see skl2.bank.
     _seat: Any = None
     loss_curve_: list
+    coefs_: list
+    batch_norm_: Any
+    # Rows that the batch-norm statistics stand for.
+    _statistics_rows: int
 
     @abstractmethod
     def __init__(
@@ -239,15 +243,15 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, shape, member, data, alone, listeners):
         """Train alone, or let the bank of a search train all its candidates."""
-        validation = self._validation(data)
+        score, stratify = self._validation(data)
         if self._seat is not None and self._seat.bank.active and not alone:
             return self._seat.bank.result(
-                self, self._seat, (shape, member), data, validation
+                self, self._seat, (shape, member), data, (score, stratify)
             )
         for listener in listeners:
             listener.start(shape)
         (result,) = train_stack(
-            shape, self._loss(), [member], data, *validation, listeners=listeners
+            shape, self._loss(), [member], data, score, stratify, listeners
         )
         return result
 
@@ -302,8 +306,9 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         row_weights = self._class_weights(targets, sample_weight)
         held_out = None
         if validation is not None:
+            X_val, y_val, weight_val = validation
             X_val, y_val, weight_val = self._checked(
-                *validation, reset=False, dtype=X.dtype, suffix="_val"
+                X_val, y_val, weight_val, False, X.dtype, "_val"
             )
             y_val = self._encode_known(y_val, X.dtype)
             if len(y_val) != len(targets):
@@ -439,7 +444,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _unfolded(self, shape, theta):
         """The parameters that batch norm goes on from, given the folded ones."""
-        if self.batch_norm_ is None:
+        if not getattr(self, "batch_norm_", None):
             raise ValueError(
                 "A warm start with batch_norm=True needs a previous fit with it: set "
                 "warm_start=False to start anew."
@@ -629,6 +634,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     # ---------------------------------------------------------------- prediction
 
+    def _network(self, dtype):
+        """The network of the fitted layers, its weights not yet bound."""
+        sizes = [*(c.shape[0] for c in self.coefs_), self.n_outputs_]
+        return Network(sizes, self._fitted_activation, dtype)
+
     def _raw_predict(self, X):
         """Raw predictions, shape (n_samples, n_outputs), in chunks of rows."""
         check_is_fitted(self)
@@ -642,11 +652,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         if sparse.issparse(X):
             X = X.tocsr()
         dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
-        network = Network(
-            [*(c.shape[0] for c in self.coefs_), self.n_outputs_],
-            self._fitted_activation,
-            dtype,
-        )
+        network = self._network(dtype)
         network.bind_fitted(self.coefs_, self.intercepts_)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
         slices = row_chunks(X.shape[0], max(network.layer_sizes[1:]))
@@ -1066,8 +1072,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if self.class_weight is None:
             return super()._class_weights(targets, sample_weight)
         tables = [
-            self._class_table(*labels, sample_weight, given)
-            for *labels, given in self._weighted_labels(targets)
+            self._class_table(index, classes, sample_weight, given)
+            for index, classes, given in self._weighted_labels(targets)
         ]
 
         def row_weights(targets, sample_weight):

@@ -576,7 +576,7 @@ class _Search:
 PATIENCE = 1
 
 
-class MLPClassifierCV(_AlphaSearchCV, MLPClassifier):
+class MLPClassifierCV(_AlphaSearchCV, MLPClassifier):  # type: ignore[misc]
     """MLPClassifier with λ chosen by cross-validation, like LogisticRegressionCV.
 
     Fits MLPClassifier at the chosen λ on all rows. It has all parameters of
@@ -654,7 +654,7 @@ class MLPClassifierCV(_AlphaSearchCV, MLPClassifier):
     _perceptron = MLPClassifier
 
 
-class MLPRegressorCV(_AlphaSearchCV, MLPRegressor):
+class MLPRegressorCV(_AlphaSearchCV, MLPRegressor):  # type: ignore[misc]
     """MLPRegressor with λ chosen by cross-validation, in the manner of LassoCV.
 
     Fits MLPRegressor at the chosen λ on all rows. It has all parameters of MLPRegressor

@@ -41,6 +41,7 @@ class RegularizedNetwork(Network):
         self.drops = drops
         self.batch_norm = batch_norm
         hidden = self.layers[:-1]
+        self.norms: list
         if batch_norm:
             self.norms = [BatchNorm(dense, self.layout) for dense in hidden]
         else:
@@ -103,3 +104,10 @@ class RegularizedNetwork(Network):
                 ws.inputs[i], d, ws.a[i], ws.ones, ws.norms[i], ws.share, d_in
             )
             d = d_in
+
+
+class DroppingNetwork(RegularizedNetwork):
+    """Drops in prediction too, for Monte-Carlo dropout."""
+
+    def forward(self, x, n_rows):
+        return self.training_forward(x, n_rows, None)

@@ -309,7 +309,7 @@ class StochasticRun:
         for listener in self.listeners:
             for i, k in enumerate(self.members):
                 report = EpochReport(
-                    k,
+                    int(k),
                     self.results[k],
                     float(penalty[i]),
                     lambda i=i: _member(self._publish(), i, np.copy),

@@ -315,6 +315,7 @@ def test_a_shared_stream_is_one_draw():
     assert_array_equal(results[0].theta, results[1].theta)
     assert not np.array_equal(results[0].theta, results[2].theta)
 
+
 REGULARIZERS = {
     "dropout": ({"dropout": (False, True)}, {"dropout": [(0.0, 0.5)]}),
     "dropout, other rates": (
