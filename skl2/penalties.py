@@ -94,6 +94,31 @@ class L2(SeparablePenalty):
                 strength = np.minimum(strength, 1.0 / step)
             out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
 
+    def block_factors(self, rows, columns):
+        """The strengths on a block theta[rows, columns], ready to meet it.
+
+        Returns
+        -------
+        factors : list of (slice, factor)
+            Columns within the block, and what theta is multiplied by there to get the
+            gradient.
+        """
+        parts = []
+        for i, layer in enumerate(self.weights):
+            start = max(layer.start, columns.start)
+            stop = min(layer.stop, columns.stop)
+            strength = self.strength[rows, i]
+            if start < stop and strength.any():
+                inside = slice(start - columns.start, stop - columns.start)
+                parts.append((inside, cast(per_member(strength), self.dtype)))
+        if len(parts) > 1 and all(isinstance(factor, float) for _, factor in parts):
+            # One product for all layers; a product with 0 leaves a bias as it is.
+            whole = np.zeros(columns.stop - columns.start, self.dtype)
+            for inside, factor in parts:
+                whole[inside] = factor
+            return [(slice(0, len(whole)), whole)]
+        return parts
+
     def decay(self, theta, step):
         """Multiply the weights by 1 - step · strength, but never by less than 0.
 
