@@ -12,21 +12,23 @@ import numpy as np
 
 from skl2.penalties import cast, per_member
 
-# Elements a fused update works on at a time: theta, gradient, state and scratch of a
-# block stay in the L1/L2 cache (measured: 8k to 32k elements are equally fast).
-BLOCK = 16384
+# Bytes of theta a fused update works on at a time: theta, gradient, state and scratch
+# of a block stay in the L2 cache. Measured: half as much is 5 to 15 % slower (calls),
+# four times as much 0 to 5 % (cache).
+BLOCK_BYTES = 1 << 17
 
 
 @lru_cache
-def _blocks(K, P):
-    """Cut (K, P) into (rows, columns) of about BLOCK elements."""
-    if P >= BLOCK:
+def _blocks(K, P, itemsize):
+    """Cut (K, P) into (rows, columns) of about BLOCK_BYTES."""
+    size = BLOCK_BYTES // itemsize
+    if P >= size:
         return [
-            (slice(k, k + 1), slice(start, min(start + BLOCK, P)))
+            (slice(k, k + 1), slice(start, min(start + size, P)))
             for k in range(K)
-            for start in range(0, P, BLOCK)
+            for start in range(0, P, size)
         ]
-    step = max(1, BLOCK // P)
+    step = max(1, size // P)
     return [(slice(k, min(k + step, K)), slice(0, P)) for k in range(0, K, step)]
 
 
@@ -77,7 +79,7 @@ class Optimizer:
 
     def _prepare(self, theta):
         self.dtype = theta.dtype
-        self._blocks = _blocks(*theta.shape)
+        self._blocks = _blocks(*theta.shape, theta.itemsize)
         rows, columns = self._blocks[0]
         self._scratch = np.empty_like(theta[rows, columns])
         # Factors of the update: a float where the members agree, else (K, 1), float64.
@@ -184,7 +186,7 @@ class SGD(Optimizer):
     def _plain_step(self, theta, grad, velocity, penalty, lr, momentum):
         penalty.gradient(theta, grad)
         lr, momentum = self._cast(lr), self._cast(momentum)
-        for rows, columns in _blocks(*theta.shape):
+        for rows, columns in _blocks(*theta.shape, theta.itemsize):
             v, g, w = (a[rows, columns] for a in (velocity, grad, theta))
             mu = _rows(momentum, rows)
             g *= _rows(lr, rows)
