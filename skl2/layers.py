@@ -47,8 +47,14 @@ class Dense:
 
     def bind(self, theta, grad):
         """Take views of the stack's parameters and of their gradient."""
-        self.W, self.b = (slot.view(theta) for slot in self._slots)
+        self.use(*(slot.view(theta) for slot in self._slots))
         self._grad_W, self._grad_b = (slot.view(grad) for slot in self._slots)
+
+    def use(self, W, b):
+        """Compute with these parameters, of the shapes of the attributes."""
+        self.W, self.b = W, b
+        # Made once: a view takes as long as a small product.
+        self._W_transposed = None if issparse(W) else W.transpose(0, 2, 1)
 
     def forward(self, x, out):
         """Write ``W' x + b`` into `out`, shape (K, n_out, n_rows).
@@ -56,13 +62,13 @@ class Dense:
         `x` is dense, (n_in, n_rows) or (K, n_in, n_rows), or sparse with *rows* first,
         (n_rows, n_in), or a list of K such.
         """
-        if issparse(self.W):
+        if self._W_transposed is None:
             if issparse(x):
                 out[0] = (x @ self.W).toarray().T
             else:
                 out[0] = self.W.T @ (x[0] if x.ndim == 3 else x)
         elif isinstance(x, np.ndarray):
-            np.matmul(self.W.transpose(0, 2, 1), x, out=out)
+            np.matmul(self._W_transposed, x, out=out)
         else:
             for k, W in enumerate(self.W):
                 out[k] = (_member(x, k) @ W).T
