@@ -72,15 +72,20 @@ class SeparablePenalty:
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
-        forms = [self._form(theta[:, columns]) for columns in self.weights]
-        return (self.strength * np.stack(forms, axis=1)).sum(axis=1)
+        forms = np.empty(self.strength.shape)
+        for i, columns in enumerate(self.weights):
+            forms[:, i] = self._form(theta[:, columns])
+        forms *= self.strength
+        return forms.sum(axis=1)
 
 
 class L2(SeparablePenalty):
     """strength · ½ ‖W‖_F²: smooth, goes with the gradient or as weight decay."""
 
     def _form(self, W):
-        return 0.5 * np.matmul(W[:, np.newaxis, :], W[:, :, np.newaxis])[:, 0, 0]
+        square = np.matmul(W[:, np.newaxis, :], W[:, :, np.newaxis])
+        square *= 0.5
+        return square[:, 0, 0]
 
     def gradient(self, theta, out, step=None):
         """Add strength · W to the gradient `out`.
