@@ -33,7 +33,11 @@ def _by_columns(n_in, n_out, n_rows, dtype, first):
 def _run(products, n_times):
     for _ in range(n_times):
         for a, b, out in products:
-            np.matmul(a, b, out=out)
+            if a.shape[1] == 1:
+                # An outer product, for which BLAS is slow.
+                np.multiply(a, b, out=out)
+            else:
+                np.matmul(a, b, out=out)
 
 
 def _time(products):
