@@ -146,9 +146,7 @@ class Folds:
                 by_fold[part],
                 evaluations,
             )
-            for part in groups(
-                len(by_fold), self.data.n_rows * weights, self._n_jobs
-            )
+            for part in groups(len(by_fold), self.data.n_rows * weights, self._n_jobs)
         ]
         with single_threaded_blas:
             theta = np.concatenate(self._parallel(tasks))

@@ -151,8 +151,8 @@ class Network:
     def bind_fitted(self, coefs, intercepts):
         """Let the layers see the weights of one fitted network, dense or sparse."""
         for layer, W, b in zip(self.layers, coefs, intercepts, strict=True):
-            layer.W = W[np.newaxis] if isinstance(W, np.ndarray) else W
-            layer.b = b[np.newaxis, :, np.newaxis]
+            W = W[np.newaxis] if isinstance(W, np.ndarray) else W
+            layer.use(W, b[np.newaxis, :, np.newaxis])
         self.n_members = 1
 
     def workspace(self, n_rows):

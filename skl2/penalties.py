@@ -72,15 +72,20 @@ class SeparablePenalty:
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
-        forms = [self._form(theta[:, columns]) for columns in self.weights]
-        return (self.strength * np.stack(forms, axis=1)).sum(axis=1)
+        forms = np.empty(self.strength.shape)
+        for i, columns in enumerate(self.weights):
+            forms[:, i] = self._form(theta[:, columns])
+        forms *= self.strength
+        return forms.sum(axis=1)
 
 
 class L2(SeparablePenalty):
     """strength · ½ ‖W‖_F²: smooth, goes with the gradient or as weight decay."""
 
     def _form(self, W):
-        return 0.5 * np.matmul(W[:, np.newaxis, :], W[:, :, np.newaxis])[:, 0, 0]
+        square = np.matmul(W[:, np.newaxis, :], W[:, :, np.newaxis])
+        square *= 0.5
+        return square[:, 0, 0]
 
     def gradient(self, theta, out, step=None):
         """Add strength · W to the gradient `out`.
@@ -93,6 +98,31 @@ class L2(SeparablePenalty):
             if step is not None:
                 strength = np.minimum(strength, 1.0 / step)
             out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
+
+    def block_factors(self, rows, columns):
+        """The strengths on a block theta[rows, columns], ready to meet it.
+
+        Returns
+        -------
+        factors : list of (slice, factor)
+            Columns within the block, and what theta is multiplied by there to get the
+            gradient.
+        """
+        parts = []
+        for i, layer in enumerate(self.weights):
+            start = max(layer.start, columns.start)
+            stop = min(layer.stop, columns.stop)
+            strength = self.strength[rows, i]
+            if start < stop and strength.any():
+                inside = slice(start - columns.start, stop - columns.start)
+                parts.append((inside, cast(per_member(strength), self.dtype)))
+        if len(parts) > 1 and all(isinstance(factor, float) for _, factor in parts):
+            # One product for all layers; a product with 0 leaves a bias as it is.
+            whole = np.zeros(columns.stop - columns.start, self.dtype)
+            for inside, factor in parts:
+                whole[inside] = factor
+            return [(slice(0, len(whole)), whole)]
+        return parts
 
     def decay(self, theta, step):
         """Multiply the weights by 1 - step · strength, but never by less than 0.

@@ -96,7 +96,7 @@ SHAPES = {
         "data_params": {"n_rows": 401, "n_features": 64, "n_outputs": 10},
     },
     # More parameters than the optimizers update in one block.
-    "blocks": {"hidden": (130, 130), "max_iter": 2, "batch_size": 12},
+    "blocks": {"hidden": (190, 190), "max_iter": 2, "batch_size": 12},
     "odd": {"hidden": (17, 33), "data_params": {"n_features": 9, "n_outputs": 7}},
 }
 
