@@ -18,6 +18,7 @@ from skl2.network import Network
 from skl2.objective import Objective
 from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Schedule
 from skl2.penalties import make_penalty
+from skl2.proximal import minimize_proximal
 from skl2.stochastic import Progress, StochasticRun
 from skl2.stopping import Patience, Validation
 from skl2.threads import blas_threads_for
@@ -54,7 +55,7 @@ class Member:
 
     Attributes
     ----------
-    penalty : {'l2', 'l1', 'elasticnet', None}
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}
     alpha : ndarray of shape (n_weight_layers,)
         λ of every weight layer.
     random_state : RandomState
@@ -219,7 +220,9 @@ def train_stack(shape, loss, members, data, score=None, stratify=None):
 def _train_lbfgs(shape, loss, member, data):
     objective = make_objective(shape, loss, [member], data, data.total_weight)
     theta = _initial_theta(objective.network, [member], [member.random_state])
-    return minimize_lbfgs(
+    # L-BFGS-B has bounds for an L1 part, and nothing for the norm of a group.
+    minimize = minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
+    return minimize(
         objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, shape.verbose
     )
 
