@@ -154,7 +154,7 @@ class Folds:
         return [self._visit(shape, theta[:, i]) for i in range(len(members))]
 
     def fit(self, shape, members):
-        """Full fits by the solver of `shape`: a ``Visit`` for each list of members."""
+        """Full fits by the solver of `shape`: yields a ``Visit`` a list of members."""
         tasks = [
             joblib.delayed(_train_fold)(
                 self.data.X,
@@ -172,7 +172,9 @@ class Folds:
         ]
         with single_threaded_blas:
             theta = np.stack(self._parallel(tasks))
-        return [self._visit(shape, theta[:, i]) for i in range(len(members))]
+        # One by one: Ctrl-C while scoring leaves what has been scored.
+        for i in range(len(members)):
+            yield self._visit(shape, theta[:, i])
 
     def _visit(self, shape, theta):
         network = Network(shape.layer_sizes, shape.activation, shape.dtype)

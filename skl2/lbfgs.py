@@ -34,7 +34,7 @@ class _SplitVariables(_Variables):
 
     def __init__(self, penalty, n_parameters):
         self.n_parameters = n_parameters
-        strength = penalty.nonsmooth.coordinates(n_parameters)[0]
+        strength = penalty.l1.coordinates(n_parameters)[0]
         self.split = np.flatnonzero(strength)
         self.strength = strength[self.split]
         self.bounds = [(0.0 if s else None, None) for s in strength] + [
@@ -102,7 +102,8 @@ def _projected_gradient(found, bounds):
     return np.abs(np.where(at_bound, 0.0, found.jac)).max()
 
 
-def _report(result, penalty, listeners):
+def report_iteration(result, penalty, listeners):
+    """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
     theta = result.theta
     value = float(penalty.value(theta[np.newaxis])[0])
     report = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
@@ -146,7 +147,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
         result.loss_curve.append(latest)
         result.n_iter += 1
         if listeners:
-            _report(result, objective.penalty, listeners)
+            report_iteration(result, objective.penalty, listeners)
 
     try:
         found = _minimize(
