@@ -11,9 +11,10 @@ that a result is that of the same fit alone, whatever the search does around it.
 import pickle
 import shutil
 import tempfile
+import threading
 import warnings
 from contextlib import nullcontext
-from copy import deepcopy
+from copy import copy, deepcopy
 from pathlib import Path
 
 import joblib
@@ -148,6 +149,8 @@ class Bank:
         return [params for group, _, params in described if group in groups]
 
     def _train(self, todo, data):
+        data = copy(data)
+        data.abandoned = threading.Event()
         stacks: dict = {}
         for key, (loss, (shape, member), validation) in todo.items():
             keys, members, *_ = stacks.setdefault(shape, ([], [], loss, validation))
@@ -165,7 +168,12 @@ class Bank:
                     owners.append(keys[part])
             # Limited here too: the thread that waits is the one that may set the limit.
             with _one_blas_thread(n_workers > 1):
-                found = joblib.Parallel(n_jobs=self.n_jobs)(tasks)
+                try:
+                    found = joblib.Parallel(n_jobs=self.n_jobs)(tasks)
+                except BaseException:
+                    # Ctrl-C reaches this thread alone.
+                    data.abandoned.set()
+                    raise
         for keys, results in zip(owners, found, strict=True):
             self._results.update(zip(keys, results, strict=True))
 

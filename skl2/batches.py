@@ -41,6 +41,8 @@ class TrainingSet:
         self.n_rows = X.shape[0] if rows is None else len(rows)
         self.total_weight = self.subset_weight(slice(None))
         self._buffers = {}
+        # Set where the caller of a thread that trains on these rows has given up.
+        self.abandoned = None
 
     def subset(self, rows):
         """The set of some of the rows; X is shared, not copied."""
@@ -50,7 +52,12 @@ class TrainingSet:
         return rows if self.rows is None else self.rows[rows]
 
     def __getstate__(self):
-        return self.__dict__ | {"_buffers": {}}
+        return self.__dict__ | {"_buffers": {}, "abandoned": None}
+
+    def __copy__(self):
+        copied = object.__new__(type(self))
+        copied.__dict__ |= self.__dict__ | {"_buffers": {}}
+        return copied
 
     def digest(self):
         """A fingerprint of the content: equal for equal data, whoever holds it."""
@@ -85,6 +92,8 @@ class TrainingSet:
 
         What it returns may be overwritten by the next call.
         """
+        if self.abandoned is not None and self.abandoned.is_set():
+            raise KeyboardInterrupt
         rows = self._absolute(rows)
         return self._inputs(rows), *self._targets(rows)
 

@@ -75,7 +75,7 @@ def describe_weights(network, thetas):
     for theta in thetas:
         coefs, _ = network.unpack(theta)
         live = [(c != 0) for c in coefs]
-        sparsity.append([1.0 - a.mean() for a in live])
+        sparsity.append([(~a).mean() for a in live])
         inputs.append(live[0].any(axis=1).sum())
         units.append(
             [

@@ -243,7 +243,7 @@ def test_diverging_training_says_so():
             estimator=MLPRegressor(
                 hidden_layer_sizes=(),
                 solver="sgd",
-                learning_rate_init=1e6,
+                learning_rate_init=1e200,
                 momentum=0,
                 nesterovs_momentum=False,
                 batch_size=M,
