@@ -80,14 +80,24 @@ def reference_alpha(gradient, penalty, n_layers, scale):
     `scale` (the standard deviation of y) enters so that the choice does not depend on
     the units of y: with y ↦ t y the best weights of each of the L layers grow by
     t^(1/L), the loss by t² and the penalty by t^(2/L) (by t^(1/L) for L1), hence λ by
-    t^(2 - 2/L) (t^(2 - 1/L)); σ_max(G) itself grows by t.
+    t^(2 - 2/L) (t^(2 - 1/L)). 'group_l1' has one layer of degree 1 among others of
+    degree 2: t^(2 - 2/(L+1)). Elastic net has no exact answer and takes the weaker of
+    its two. σ_max(G) itself grows by t.
     """
-    degree = 1.0 if penalty in ("l1", "group_l1") else 2.0
-    exponent = 2.0 - degree / n_layers - 1.0
-    return _largest_singular_value(gradient) * scale**exponent
+    l1, l2 = scale ** (1.0 - 1.0 / n_layers), scale ** (1.0 - 2.0 / n_layers)
+    factor = {
+        "l1": l1,
+        "l2": l2,
+        "group_l1": scale ** (1.0 - 2.0 / (n_layers + 1.0)),
+        "elasticnet": min(l1, l2),
+    }[penalty]
+    return _largest_singular_value(gradient) * factor
 
 
 def _largest_singular_value(matrix):
+    if not matrix.any():
+        # ARPACK has no direction to start from.
+        return 0.0
     if min(matrix.shape) <= 64:
         gram = (
             matrix.T @ matrix
@@ -169,12 +179,18 @@ def column_scales(data):
     """Standard deviation of every column of X, in one pass, without a copy."""
     n, d = data.n_rows, data.X.shape[1]
     total, squares = np.zeros(d), np.zeros(d)
+    origin = None
     for rows in row_chunks(n, d):
         x, _, _ = data.batch(rows)
         if issparse(x):
+            x = x.astype(np.float64, copy=False)
             total += np.asarray(x.sum(axis=0)).ravel()
             squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
         else:
+            if origin is None:
+                # The squares of columns far from zero would drown their deviation.
+                origin = x[:, :1].astype(np.float64)
+            x = x - origin
             total += x.sum(axis=1)
             squares += np.einsum("ij,ij->i", x, x)
     return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

@@ -8,6 +8,7 @@ theirs is decided by what the engine would be given (data, ``Shape``, ``Member``
 that a result is that of the same fit alone, whatever the search does around it.
 """
 
+import pickle
 import shutil
 import tempfile
 import warnings
@@ -16,6 +17,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import joblib
+import numpy as np
 from joblib.parallel import get_active_backend
 
 from skl2.stack import STOCHASTIC_SOLVERS, train_stack
@@ -29,6 +31,18 @@ CHUNK_BYTES = 4 << 20
 THREADED_STEP = 1 << 21
 # Bytes of transformed training sets kept in memory, beyond which they go to disk.
 CACHE_BYTES = 64 << 20
+
+
+def _nothing():
+    """What a bank is in another process."""
+
+
+def _hash(value):
+    """joblib's hash, or None for what cannot be pickled (and is then not shared)."""
+    try:
+        return joblib.hash(value)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
 
 
 class Bank:
@@ -52,11 +66,14 @@ class Bank:
         self.n_jobs = default_n_jobs if n_jobs is None else n_jobs
         self._candidates = []
         self._results = {}
-        self.active = False
+        # Between `open` and `close` fits ask the bank; after `finish` clones lose it.
+        self.active = self.finished = False
         self.preprocessing = PreprocessingCache(self)
+        # random_state=None: the candidates share their initial weights.
+        self._seed = np.random.randint(np.iinfo(np.int32).max)  # noqa: NPY002
 
     def __reduce__(self):
-        return type(None), ()
+        return _nothing, ()
 
     def __deepcopy__(self, memo):
         return self
@@ -73,8 +90,14 @@ class Bank:
         self._results.clear()
         self.preprocessing.clear()
 
+    def finish(self):
+        """From now on clones do not carry the bank any more: the refit is to come."""
+        self.finished = True
+
     def result(self, estimator, seat, description, data, validation):
         """The training result of `estimator` on `data`; see ``train_stack``.
+
+        Raises what the training of its stack has raised, as its own fit would.
 
         Parameters
         ----------
@@ -88,6 +111,7 @@ class Bank:
             Score and stratification for early stopping.
         """
         digest = data.digest()
+        self._seeded(estimator, description[1])
         key = (digest, description[0], description[1].key())
         if key not in self._results:
             todo = {key: (estimator._loss(), description, validation)}
@@ -95,22 +119,32 @@ class Bank:
                 found = _describe(other, estimator, data)
                 if found is not None:
                     (shape, member), _, _ = found
+                    self._seeded(estimator, member)
                     other_key = (digest, shape, member.key())
                     if other_key not in self._results:
                         todo.setdefault(other_key, (found[1], found[0], found[2]))
             self._train(todo, data)
         result = self._results[key]
-        if isinstance(result, Exception):
-            raise result
+        if isinstance(result, ValueError):
+            # A new one: the same object would gather the traceback of every raise.
+            raise ValueError(*result.args)
         return result
+
+    def _seeded(self, estimator, member):
+        if estimator.random_state is None:
+            member.random_state = np.random.RandomState(self._seed)
 
     def _companions(self, estimator, seat):
         """Parameters of the candidates that may share this estimator's data."""
         if seat.path not in self._descriptions:
             self._descriptions[seat.path] = seat.describe(self._candidates)
         described = self._descriptions[seat.path]
-        own = joblib.hash(seat.parameters(estimator))
-        groups = {group for group, key, _ in described if key == own}
+        own = _hash(seat.parameters(estimator))
+        groups = {
+            group
+            for group, key, _ in described
+            if None not in (own, group, key) and key == own
+        }
         return [params for group, _, params in described if group in groups]
 
     def _train(self, todo, data):
@@ -163,7 +197,6 @@ def _train_chunk(shape, loss, members, data, validation, one_blas_thread):
         with _one_blas_thread(one_blas_thread):
             return train_stack(shape, loss, members, data, *validation)
     except ValueError as error:
-        # Raised again in the fit of each of these candidates, as it would have been.
         return [error] * len(members)
 
 
@@ -199,7 +232,7 @@ class Seat:
         self._base = self.parameters(estimator)
 
     def __reduce__(self):
-        return type(None), ()
+        return _nothing, ()
 
     def __deepcopy__(self, memo):
         return self
@@ -227,7 +260,7 @@ class Seat:
                 others = {
                     k: v for k, v in candidate.items() if not k.startswith(prefix)
                 }
-                described.append((joblib.hash(others), joblib.hash(params), params))
+                described.append((_hash(others), _hash(params), params))
         return described
 
 
@@ -244,10 +277,11 @@ class PreprocessingCache:
         self._folder = None
 
     def __reduce__(self):
-        return type(None), ()
+        return _nothing, ()
 
     def __deepcopy__(self, memo):
-        return self
+        # ``clone`` copies a Pipeline's memory this way.
+        return None if self._bank.finished else self
 
     def cache(self, function, ignore=(), **_):
         """`function` with a memory, as ``joblib.Memory.cache`` makes it."""
@@ -256,13 +290,18 @@ class PreprocessingCache:
             if not self._bank.active:
                 return function(*args, **kwargs)
             named = {k: v for k, v in kwargs.items() if k not in ignore}
-            key = joblib.hash((args, named))
+            key = _hash((args, named))
+            if key is None:
+                return function(*args, **kwargs)
             if key not in self._found:
                 value = function(*args, **kwargs)
                 self._keep(key, value)
                 return value
             value = self._found[key]
-            return joblib.load(value) if isinstance(value, Path) else value
+            if isinstance(value, Path):
+                return joblib.load(value)
+            # A later step may work in place.
+            return deepcopy(value)
 
         return cached
 
@@ -278,6 +317,7 @@ class PreprocessingCache:
             value = self._folder / key
         else:
             self._bytes += size
+            value = deepcopy(value)
         self._found[key] = value
 
     def clear(self):

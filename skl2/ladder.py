@@ -73,11 +73,19 @@ def _ladder_step(X, y, sample_weight, train_rows, shape, loss, members, evaluati
 FTOL = 1e-6
 
 
-def _train_fold(X, y, sample_weight, rows, shape, loss, members):
+def _train_fold(X, y, sample_weight, rows, shape, loss, members, validation):
     """Train `members` on one fold with the solver of `shape`; rows of theta."""
-    data = TrainingSet(X, y, sample_weight, rows)
+    data, watched = TrainingSet(X, y, sample_weight, rows), ()
+    if shape.early_stopping:
+        # It holds out rows of its own, counted in the fold.
+        weight = None if sample_weight is None else sample_weight[rows]
+        data = TrainingSet(X[rows], y[:, rows], weight)
+        watched = validation(data)
     with single_threaded_blas:
-        results = train_stack(shape, loss, members, data)
+        results = train_stack(shape, loss, members, data, *watched)
+    if any(r.interrupted for r in results):
+        # A fit alone keeps what it has; here the whole search is to end.
+        raise KeyboardInterrupt
     return np.stack(
         [r.theta if r.diverged_at is None else r.theta * np.nan for r in results]
     )
@@ -98,11 +106,18 @@ class Folds:
     score : callable ``score(network, theta, rows) -> float``
         Score of one member's weights on held-out rows; greater is better.
     parallel : joblib.Parallel
+    n_jobs : int or None
+        Of `parallel`, as it was asked for.
+    validation : callable ``validation(data) -> (score, stratify)``, optional
+        What early stopping watches, see ``train_stack``.
     """
 
-    def __init__(self, data, splits, loss, score, parallel):
+    def __init__(
+        self, data, splits, loss, score, parallel, n_jobs=None, validation=None
+    ):
         self.data, self.splits, self.loss, self.score = data, splits, loss, score
-        self._parallel = parallel
+        self._parallel, self._n_jobs = parallel, n_jobs
+        self._validation = validation
         self.train_rows = [train for train, _ in splits]
         self.shares = [
             data.subset_weight(rows) / data.total_weight for rows in self.train_rows
@@ -131,7 +146,7 @@ class Folds:
                 by_fold[part],
                 evaluations,
             )
-            for part in groups(len(by_fold), self.data.n_rows * weights)
+            for part in groups(len(by_fold), self.data.n_rows * weights, self._n_jobs)
         ]
         with single_threaded_blas:
             theta = np.concatenate(self._parallel(tasks))
@@ -139,7 +154,7 @@ class Folds:
         return [self._visit(shape, theta[:, i]) for i in range(len(members))]
 
     def fit(self, shape, members):
-        """Full fits by the solver of `shape`: a ``Visit`` for each list of members."""
+        """Full fits by the solver of `shape`: yields a ``Visit`` a list of members."""
         tasks = [
             joblib.delayed(_train_fold)(
                 self.data.X,
@@ -149,6 +164,7 @@ class Folds:
                 replace(shape, batch_size=min(shape.batch_size, len(rows))),
                 self.loss,
                 list(own),
+                self._validation,
             )
             for rows, own in zip(
                 self.train_rows, zip(*members, strict=True), strict=True
@@ -156,7 +172,9 @@ class Folds:
         ]
         with single_threaded_blas:
             theta = np.stack(self._parallel(tasks))
-        return [self._visit(shape, theta[:, i]) for i in range(len(members))]
+        # One by one: Ctrl-C while scoring leaves what has been scored.
+        for i in range(len(members)):
+            yield self._visit(shape, theta[:, i])
 
     def _visit(self, shape, theta):
         network = Network(shape.layer_sizes, shape.activation, shape.dtype)

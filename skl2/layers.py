@@ -47,9 +47,15 @@ class Dense:
 
     def bind(self, theta, grad=None):
         """Take views of the stack's parameters and, if given, of their gradient."""
-        self.W, self.b = (slot.view(theta) for slot in self.slots)
+        self.use(*(slot.view(theta) for slot in self.slots))
         if grad is not None:
             self._grad_W, self.grad_b = (slot.view(grad) for slot in self.slots)
+
+    def use(self, W, b):
+        """Compute with these parameters, of the shapes of the attributes."""
+        self.W, self.b = W, b
+        # Made once: a view takes as long as a small product.
+        self._W_transposed = None if issparse(W) else W.transpose(0, 2, 1)
 
     def forward(self, x, out):
         """Write ``W' x + b`` into `out`, shape (K, n_out, n_rows).
@@ -62,13 +68,13 @@ class Dense:
 
     def product(self, x, out):
         """Write ``W' x`` into `out`."""
-        if issparse(self.W):
+        if self._W_transposed is None:
             if issparse(x):
                 out[0] = (x @ self.W).toarray().T
             else:
                 out[0] = self.W.T @ (x[0] if x.ndim == 3 else x)
         elif isinstance(x, np.ndarray):
-            np.matmul(self.W.transpose(0, 2, 1), x, out=out)
+            np.matmul(self._W_transposed, x, out=out)
         else:
             for k, W in enumerate(self.W):
                 out[k] = (_member(x, k) @ W).T
@@ -86,7 +92,12 @@ class Dense:
         else:
             for k, grad in enumerate(self._grad_W):
                 grad[...] = _member(x, k).T @ d[k].T
-        if d_in is not None:
+        if d_in is None:
+            return
+        if self.n_out == 1:
+            # BLAS takes 5 times as long for a product of a column and a row.
+            np.multiply(self.W, d, out=d_in)
+        else:
             np.matmul(self.W, d, out=d_in)
 
 
@@ -170,8 +181,15 @@ class Relu(Activation):
     # A multiplication by a bool mask is the cheapest way to apply a 0/1 derivative.
     scratch_dtype = np.bool_
 
+    def __init__(self):
+        self._zeros = np.empty(0)
+
     def forward(self, z, a, scratch):
-        np.maximum(z, 0.0, out=a)
+        # NumPy has a vectorised maximum of two arrays (5 times faster), but none of an
+        # array and a scalar.
+        if self._zeros.size < z.size or self._zeros.dtype != z.dtype:
+            self._zeros = np.zeros(z.size, z.dtype)
+        np.maximum(z, self._zeros[: z.size].reshape(z.shape), out=a)
 
     def backward(self, z, a, d, scratch):
         np.greater(a, 0.0, out=scratch)

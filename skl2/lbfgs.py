@@ -34,7 +34,7 @@ class _SplitVariables(_Variables):
 
     def __init__(self, penalty, n_parameters):
         self.n_parameters = n_parameters
-        strength = penalty.nonsmooth.coordinates(n_parameters)[0]
+        strength = penalty.l1.coordinates(n_parameters)[0]
         self.split = np.flatnonzero(strength)
         self.strength = strength[self.split]
         self.bounds = [(0.0 if s else None, None) for s in strength] + [
@@ -61,7 +61,49 @@ class _SplitVariables(_Variables):
         return value, np.concatenate([grad, grad_v])
 
 
-def _report(result, penalty, listeners):
+def _minimize(value_and_grad, variables, theta, callback, max_iter, max_fun, tol):
+    """scipy's L-BFGS-B, begun again where bounds have stopped it too early.
+
+    Its rule on the relative decrease also fires on a step that a bound has cut short,
+    far from the minimum. It is then restarted, which clears its memory of the
+    curvature, until that does not lower J any more.
+    """
+    x, previous, n_iter, n_fun = variables.start(theta), np.inf, 0, 0
+    while True:
+        found = minimize(
+            value_and_grad,
+            x,
+            method="L-BFGS-B",
+            jac=True,
+            bounds=variables.bounds,
+            callback=callback,
+            options={
+                "maxfun": max(1, max_fun - n_fun),
+                "maxiter": max(1, max_iter - n_iter),
+                "gtol": tol,
+                "ftol": min(1.0, tol / 1e-4) * FTOL,
+            },
+        )
+        x, n_iter, n_fun = found.x, n_iter + found.nit, n_fun + found.nfev
+        stationary = _projected_gradient(found, variables.bounds) <= tol
+        lower = found.fun < previous * (1.0 - np.sign(previous) * FTOL)
+        if variables.bounds is None or found.status != 0 or stationary or not lower:
+            return found
+        previous = found.fun
+
+
+def _projected_gradient(found, bounds):
+    """Largest component of the gradient that does not push against a bound."""
+    if bounds is None:
+        return np.abs(found.jac).max()
+    at_bound = (found.x <= [-np.inf if low is None else low for low, _ in bounds]) & (
+        found.jac > 0
+    )
+    return np.abs(np.where(at_bound, 0.0, found.jac)).max()
+
+
+def report_iteration(result, penalty, listeners):
+    """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
     theta = result.theta
     value = float(penalty.value(theta[np.newaxis])[0])
     report = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
@@ -105,29 +147,18 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
         result.loss_curve.append(latest)
         result.n_iter += 1
         if listeners:
-            _report(result, objective.penalty, listeners)
+            report_iteration(result, objective.penalty, listeners)
 
     try:
-        found = minimize(
-            value_and_grad,
-            variables.start(theta[0]),
-            method="L-BFGS-B",
-            jac=True,
-            bounds=variables.bounds,
-            callback=callback,
-            options={
-                "maxfun": max_fun,
-                "maxiter": max_iter,
-                "gtol": tol,
-                "ftol": min(1.0, tol / 1e-4) * FTOL,
-            },
+        found = _minimize(
+            value_and_grad, variables, theta[0], callback, max_iter, max_fun, tol
         )
     except KeyboardInterrupt:
         result.interrupted = True
         theta[0] = result.theta
         return result
     result.theta[...] = theta[0] = variables.theta(found.x)
-    result.n_iter = min(found.nit, max_iter)
+    result.n_iter = min(result.n_iter, max_iter)
     result.best_loss = float(found.fun)
     # 99: a listener has stopped it.
     result.converged = found.status in (0, 99)

@@ -2,12 +2,12 @@
 
 import inspect
 import warnings
-from contextlib import contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 
 import joblib
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import (
@@ -51,30 +51,29 @@ def _parts(estimator):
     return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
 
 
-@contextmanager
-def _attached(bank, search):
-    """Attach `bank` to the perceptrons (and pipelines) inside ``search.estimator``."""
-    perceptrons, pipelines = [], []
-    for path, part in _parts(search.estimator):
-        if isinstance(part, BaseMLP) and part._seat is None:
+def _attach(bank, estimator):
+    """Attach `bank` to the perceptrons and pipelines inside; are there any?"""
+    parts = _parts(estimator)
+    # A search inside trains its own stacks.
+    inner = [f"{path}__" for path, part in parts if isinstance(part, _StackedSearch)]
+    found = False
+    for path, part in parts:
+        if path.startswith(tuple(inner)):
+            continue
+        if isinstance(part, BaseMLP):
             part._seat = Seat(bank, path, part)
-            perceptrons.append(part)
+            found = True
         elif isinstance(part, Pipeline) and part.memory is None:
             part.memory = bank.preprocessing
-            pipelines.append(part)
-    try:
-        yield
-    finally:
-        bank.close()
-        best = getattr(search, "best_estimator_", None)
-        for _, part in _parts(best) if best is not None else []:
-            if isinstance(part, BaseMLP):
-                perceptrons.append(part)
-            elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
-                pipelines.append(part)
-        for part in perceptrons:
+    return found
+
+
+def _detach(bank, estimator):
+    # A scorer may go on holding it.
+    for _, part in _parts(estimator):
+        if isinstance(part, BaseMLP):
             part.__dict__.pop("_seat", None)
-        for part in pipelines:
+        elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
             part.memory = None
 
 
@@ -95,20 +94,26 @@ class _StackedSearch:
         -------
         self : object
         """
-        self._bank = Bank(self.n_jobs)
+        estimator = self.estimator
+        if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        bank, attached = Bank(self.n_jobs), clone(estimator)
+        if not _attach(bank, attached):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        self.estimator, self._bank = attached, bank
         try:
-            with (
-                _attached(self._bank, self),
-                # The bank's tasks are the parallel part; the search around them runs
-                # here, where the bank is.
-                joblib.parallel_config(backend="sequential"),
-            ):
+            # The bank's tasks are the parallel part; the search around them runs here,
+            # where the bank is.
+            with joblib.parallel_config(backend="sequential"):
                 return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
+            self.estimator = estimator
             del self._bank
+            bank.close()
+            _detach(bank, attached)
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
-        bank = self._bank
+        bank = getattr(self, "_bank", None)
 
         def evaluate(candidates, *args, **kwargs):
             candidates = list(candidates)
@@ -118,11 +123,11 @@ class _StackedSearch:
             finally:
                 bank.close()
 
-        if callback_ctx is None:
-            return super()._run_search(evaluate)  # type: ignore[misc]
-        return super()._run_search(  # type: ignore[misc]
-            evaluate, callback_ctx=callback_ctx
-        )
+        own = evaluate_candidates if bank is None else evaluate
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(own, **context)  # type: ignore[misc]
+        if bank is not None:
+            bank.finish()
 
 
 class StackedGridSearchCV(_StackedSearch, GridSearchCV):
@@ -268,6 +273,8 @@ class _AlphaSearchCV:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            return
         # The parameters of the perceptron, stated there alone, but for alpha.
         base = inspect.signature(cls._perceptron.__init__)
         own = [
@@ -322,7 +329,9 @@ class _AlphaSearchCV:
             clone(template).set_params(l1_ratio=ratio)._check_parameters(False)
         data = template._training_set(X, y, sample_weight, reset=True)
         ratios = self._l1_ratios()
-        searches = [self._search(template, ratio, data, X, y) for ratio in ratios]
+        search = _Search(self, template, data, X, y)
+        searches = [search.with_l1_ratio(ratio) for ratio in ratios]
+        _run(searches)
         self._keep(searches, ratios)
         if not self.refit:
             self.__dict__.update(
@@ -357,9 +366,9 @@ class _AlphaSearchCV:
         template = self._perceptron(**deepcopy(params))
         return template.set_params(l1_ratio=self._l1_ratios()[0], alpha="scale")
 
-    def _search(self, template, l1_ratio, data, X, y):
-        template = clone(template).set_params(l1_ratio=l1_ratio)._like(template)
-        return _Search(self, template, data, X, y).run()
+    def __sklearn_is_fitted__(self):
+        # refit=False chooses λ and fits no network.
+        return hasattr(self, "coefs_")
 
     def _keep(self, searches, ratios):
         """Set the attributes of the search from that of every l1_ratio."""
@@ -390,15 +399,43 @@ class _AlphaSearchCV:
         self.path_ = search.path()
 
 
+def _run(searches):
+    """Run one search after another; if Ctrl-C ends it, keep what has been visited."""
+    try:
+        for search in searches:
+            search.run()
+    except KeyboardInterrupt:
+        if not any(search.visits for search in searches):
+            raise
+        visited = sum(len(search.visits) for search in searches)
+        warnings.warn(
+            f"Search interrupted after {visited} of "
+            f"{sum(len(search.alphas) for search in searches)} alphas; the best of "
+            "them is used.",
+            stacklevel=5,
+        )
+    for search in searches:
+        search.collect()
+
+
 class _Search:
     """One search over λ, for one l1_ratio."""
 
     def __init__(self, cv_estimator, template, data, X, y):
         self.cv, self.template, self.data = cv_estimator, template, data
-        self.X, self.y = X, y
+        self.X, self.y = X, y.toarray() if issparse(y) else np.asarray(y)
         self.loss = template._loss()
         self.shape, self.member = self._describe()
         self.alphas, self.start = self._grid()
+        self.splits = self._splits()
+        self.visits: dict = {}
+
+    def with_l1_ratio(self, l1_ratio):
+        """The same search, on the same folds with the same seed, for another ρ."""
+        other = copy(self)
+        other.member = replace(self.member, l1_ratio=float(l1_ratio))
+        other.visits = {}
+        return other
 
     def _describe(self):
         """The L-BFGS fit of this network, and a member with one seed for all folds."""
@@ -426,9 +463,18 @@ class _Search:
             stratified = classifier and not self.template._multilabel
             kind = StratifiedShuffleSplit if stratified else ShuffleSplit
             cv = kind(1, test_size=0.2, random_state=self.seed)
-        y = np.asarray(self.y)
-        splitter = check_cv(cv, y, classifier=classifier)
-        return list(splitter.split(np.zeros((n_rows, 1)), y))
+        splitter = check_cv(cv, self.y, classifier=classifier)
+        splits = list(splitter.split(np.zeros((n_rows, 1)), self.y))
+        if not splits:
+            raise ValueError(f"cv gives no split. Got {cv!r}.")
+        for fold, parts in enumerate(splits):
+            for part, rows in zip(("training", "held-out"), parts, strict=True):
+                if not self.data.subset_weight(rows) > 0:
+                    raise ValueError(
+                        f"No {part} row of fold {fold} has a weight > 0: shuffle the "
+                        "rows, or give another cv."
+                    )
+        return splits
 
     def _score(self):
         """Score of a network's weights on held-out rows."""
@@ -442,38 +488,34 @@ class _Search:
                 return lambda *args: factor * score(*args)
         scoring = self.cv.scoring or "neg_mean_squared_error"
         scorer = check_scoring(self.template, scoring=scoring)
-        X = self.X if hasattr(self.X, "iloc") else self.data.X
-        y = np.asarray(self.y)
+        named = hasattr(self.X, "iloc")
 
         def scored(network, theta, rows):
             fitted = self.template._with_weights(theta, self.shape)
-            part = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-            return scorer(fitted, part, y[rows])
+            if not named:
+                # Rows come as arrays, without names.
+                vars(fitted).pop("feature_names_in_", None)
+            part = self.X.iloc[rows] if named else self.data.X[rows]
+            return scorer(fitted, part, self.y[rows])
 
         return scored
 
     def run(self):
-        """Search, and keep what has been visited if Ctrl-C ends it."""
+        """Search; what has been visited is in ``visits``, should Ctrl-C end it."""
         with joblib.Parallel(n_jobs=self.cv.n_jobs, prefer="threads") as parallel:
             folds = _ladder.Folds(
-                self.data, self._splits(), self.loss, self._score(), parallel
+                self.data,
+                self.splits,
+                self.loss,
+                self._score(),
+                parallel,
+                self.cv.n_jobs,
+                self.template._validation,
             )
-            visits: dict = {}
-            try:
-                if self.cv.search == "ladder":
-                    self._walk(folds, visits)
-                else:
-                    self._visit_all(folds, visits)
-            except KeyboardInterrupt:
-                if not visits:
-                    raise
-                warnings.warn(
-                    f"Search interrupted after {len(visits)} of {len(self.alphas)} "
-                    "alphas; the best of them is used.",
-                    stacklevel=5,
-                )
-        self._collect(visits, len(folds.splits))
-        return self
+            if self.cv.search == "ladder":
+                self._walk(folds)
+            else:
+                self._visit_all(folds)
 
     def _make_member(self, alpha):
         return replace(
@@ -482,7 +524,7 @@ class _Search:
             random_state=np.random.RandomState(self.seed),
         )
 
-    def _walk(self, folds, visits):
+    def _walk(self, folds):
         ladder = _ladder.Ladder(
             folds,
             self.shape,
@@ -493,18 +535,19 @@ class _Search:
             patience=PATIENCE,
             band=self.cv.selection == "1se",
         )
-        ladder.visits = visits
+        ladder.visits = self.visits
         ladder.walk()
 
-    def _visit_all(self, folds, visits):
+    def _visit_all(self, folds):
         none = [None] * len(folds.splits)
         members = [folds.members(self._make_member(a), none) for a in self.alphas]
-        visits.update(enumerate(folds.fit(self.shape, members)))
+        for k, visit in enumerate(folds.fit(self.shape, members)):
+            self.visits[k] = visit
 
-    def _collect(self, visits, n_folds):
-        self.visits = visits
-        self.scores = np.full((len(self.alphas), n_folds), np.nan)
-        for k, visit in visits.items():
+    def collect(self):
+        """Scores and their errors, of the λs visited; warn of those that are NaN."""
+        self.scores = np.full((len(self.alphas), len(self.splits)), np.nan)
+        for k, visit in self.visits.items():
             self.scores[k] = visit.scores
             failed = np.flatnonzero(np.isnan(visit.scores))
             if len(failed):

@@ -28,6 +28,8 @@ class Layout:
     weights : list of slice
         The columns of the penalized arrays, one slice a weight layer. Penalties know
         the parameters by these alone; biases never are in them.
+    weight_shapes : list of (n_in, n_out)
+        Their shapes.
     """
 
     def __init__(self):
@@ -43,6 +45,10 @@ class Layout:
     @property
     def weights(self):
         return [slot.columns for slot in self.slots if slot.penalized]
+
+    @property
+    def weight_shapes(self):
+        return [slot.shape for slot in self.slots if slot.penalized]
 
 
 class LossWorkspace:
@@ -151,8 +157,8 @@ class Network:
     def bind_fitted(self, coefs, intercepts):
         """Let the layers see the weights of one fitted network, dense or sparse."""
         for layer, W, b in zip(self.layers, coefs, intercepts, strict=True):
-            layer.W = W[np.newaxis] if isinstance(W, np.ndarray) else W
-            layer.b = b[np.newaxis, :, np.newaxis]
+            W = W[np.newaxis] if isinstance(W, np.ndarray) else W
+            layer.use(W, b[np.newaxis, :, np.newaxis])
         self.n_members = 1
 
     def workspace(self, n_rows):

@@ -13,21 +13,23 @@ import numpy as np
 
 from skl2.penalties import cast, per_member
 
-# Elements a fused update works on at a time: theta, gradient, state and scratch of a
-# block stay in the L1/L2 cache (measured: 8k to 32k elements are equally fast).
-BLOCK = 16384
+# Bytes of theta a fused update works on at a time: theta, gradient, state and scratch
+# of a block stay in the L2 cache. Measured: half as much is 5 to 15 % slower (calls),
+# four times as much 0 to 5 % (cache).
+BLOCK_BYTES = 1 << 17
 
 
 @lru_cache
-def _blocks(K, P):
-    """Cut (K, P) into (rows, columns) of about BLOCK elements."""
-    if P >= BLOCK:
+def _blocks(K, P, itemsize):
+    """Cut (K, P) into (rows, columns) of about BLOCK_BYTES."""
+    size = BLOCK_BYTES // itemsize
+    if P >= size:
         return [
-            (slice(k, k + 1), slice(start, min(start + BLOCK, P)))
+            (slice(k, k + 1), slice(start, min(start + size, P)))
             for k in range(K)
-            for start in range(0, P, BLOCK)
+            for start in range(0, P, size)
         ]
-    step = max(1, BLOCK // P)
+    step = max(1, size // P)
     return [(slice(k, min(k + step, K)), slice(0, P)) for k in range(0, K, step)]
 
 
@@ -78,7 +80,7 @@ class Optimizer:
 
     def _prepare(self, theta):
         self.dtype = theta.dtype
-        self._blocks = _blocks(*theta.shape)
+        self._blocks = _blocks(*theta.shape, theta.itemsize)
         rows, columns = self._blocks[0]
         self._scratch = np.empty_like(theta[rows, columns])
         # Factors of the update: a float where the members agree, else (K, 1), float64.
@@ -178,19 +180,19 @@ class SGD(Optimizer):
             )
 
     def _needs_prox(self, penalty):
-        """Which members have a prox to take: an L1 part, or a decay above 1."""
+        """Which members have a prox to take: a non-smooth part, or a decay above 1."""
         if not penalty.has_nonsmooth and (
             self._largest_rate * penalty.smooth.largest <= 1.0
         ):
             return np.zeros(len(self.learning_rate), dtype=bool)
         rate = self.learning_rate[:, np.newaxis]
         overshoots = rate * penalty.smooth.strength > 1.0
-        return (overshoots | (penalty.nonsmooth.strength > 0.0)).any(axis=1)
+        return overshoots.any(axis=1) | penalty.proximal
 
     def _plain_step(self, theta, grad, velocity, penalty, lr, momentum):
         penalty.gradient(theta, grad)
         lr, momentum = self._cast(lr), self._cast(momentum)
-        for rows, columns in _blocks(*theta.shape):
+        for rows, columns in _blocks(*theta.shape, theta.itemsize):
             v, g, w = (a[rows, columns] for a in (velocity, grad, theta))
             mu = _rows(momentum, rows)
             g *= _rows(lr, rows)
@@ -244,6 +246,9 @@ class Adam(Optimizer):
 
     m ← β1 m + (1 - β1) g;  v ← β2 v + (1 - β2) g²;
     θ ← θ - α m̂ / (√v̂ + ε),  m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t).
+
+    The state holds M = m / (1 - β1) and V = v / (1 - β2), which saves two products:
+    M ← β1 M + g, V ← β2 V + g², and the factors move to the step size.
     """
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
@@ -261,42 +266,64 @@ class Adam(Optimizer):
         super().set_state({k: v for k, v in state.items() if k != "t"}, theta)
         self.t = state["t"]
 
-    def step(self, theta, grad, penalty):
-        self.t += 1
-        lr, beta_1, beta_2, epsilon = (
-            self._factor[name]
-            for name in ("learning_rate", "beta_1", "beta_2", "epsilon")
-        )
-        if self.decoupled:
-            penalty.decay(theta, lr)
-        else:
-            penalty.gradient(theta, grad)
-        # With c = √(1 - β2^t): α m/(√v/c + ε) = α c m/(√v + c ε).
-        c = (1.0 - _power(beta_2, self.t)) ** 0.5
-        rate = self._cast(lr * c / (1.0 - _power(beta_1, self.t)))
-        epsilon = self._cast(epsilon * c)
-        rest_1, rest_2 = self._cast(1.0 - beta_1), self._cast(1.0 - beta_2)
-        beta_1, beta_2 = self._cast(beta_1), self._cast(beta_2)
+    def _prepare(self, theta):
+        super()._prepare(theta)
+        self._bound_to = (None, None, None)
+
+    def _bind(self, theta, grad, penalty):
+        """Make the views of every block, once for as long as the arrays are the same.
+
+        For a small network a slice takes as long as the arithmetic on it.
+        """
+        self._bound_to = theta, grad, penalty
+        beta_1, beta_2 = (self._cast(self._factor[n]) for n in ("beta_1", "beta_2"))
+        self._views = []
         for rows, columns in self._blocks:
-            m, v, g, w = (
+            M, V, g, w = (
                 a[rows, columns]
                 for a in (self.first_moment, self.second_moment, grad, theta)
             )
             scratch = self._scratch[: len(g), : g.shape[1]]
-            np.multiply(g, _rows(rest_1, rows), out=scratch)
-            m *= _rows(beta_1, rows)
-            m += scratch
+            decays = []
+            if not self.decoupled:
+                decays = [
+                    (w[:, inside], factor, scratch[:, inside], g[:, inside])
+                    for inside, factor in penalty.smooth.block_factors(rows, columns)
+                ]
+            betas = _rows(beta_1, rows), _rows(beta_2, rows)
+            self._views.append((rows, decays, *betas, M, V, g, w, scratch))
+
+    def step(self, theta, grad, penalty):
+        self.t += 1
+        bound = zip(self._bound_to, (theta, grad, penalty), strict=True)
+        if not all(a is b for a, b in bound):
+            self._bind(theta, grad, penalty)
+        factor = self._factor
+        lr, beta_1, beta_2 = factor["learning_rate"], factor["beta_1"], factor["beta_2"]
+        if self.decoupled:
+            penalty.decay(theta, lr)
+        # α m̂/(√v̂ + ε) = rate · M/(√V + c ε) with c = √((1 - β2^t) / (1 - β2)).
+        c = np.sqrt((1.0 - _power(beta_2, self.t)) / (1.0 - beta_2))
+        rate = lr * c * (1.0 - beta_1) / (1.0 - _power(beta_1, self.t))
+        all_rates, all_epsilons = self._cast(rate), self._cast(factor["epsilon"] * c)
+        for rows, decays, beta_1, beta_2, M, V, g, w, scratch in self._views:
+            for w_part, strength, product, g_part in decays:
+                np.multiply(w_part, strength, out=product)
+                g_part += product
+            M *= beta_1
+            M += g
             np.multiply(g, g, out=scratch)
-            scratch *= _rows(rest_2, rows)
-            v *= _rows(beta_2, rows)
-            v += scratch
-            np.sqrt(v, out=scratch)
-            scratch += _rows(epsilon, rows)
+            V *= beta_2
+            V += scratch
+            np.sqrt(V, out=scratch)
+            scratch += _rows(all_epsilons, rows)
             # The gradient's array, not needed any more, takes the step size.
-            np.divide(_rows(rate, rows), scratch, out=g)
-            np.multiply(g, m, out=scratch)
+            np.divide(_rows(all_rates, rows), scratch, out=g)
+            np.multiply(g, M, out=scratch)
             w -= scratch
         if penalty.has_nonsmooth:
+            # The step on the gradient's own scale, that of m.
+            grad *= self._cast(1.0 / (1.0 - factor["beta_1"]))
             penalty.prox(theta, grad)
 
 

@@ -17,7 +17,7 @@ THREADED_PRODUCT = 1 << 24
 THREADED_PASS = 1 << 21
 
 
-def groups(n_tasks, multiply_adds):
+def groups(n_tasks, multiply_adds, n_jobs=None):
     """Slices that share `n_tasks` pieces of work out to the workers of joblib.
 
     One slice for all where the pieces are small: they are then one stack.
@@ -27,10 +27,12 @@ def groups(n_tasks, multiply_adds):
     n_tasks : int
     multiply_adds : int
         Of a pass of one piece.
+    n_jobs : int or None
+        Workers; None stands for those of the active joblib configuration.
     """
     n_groups = 1
     if n_tasks * multiply_adds > THREADED_PASS:
-        n_groups = min(n_tasks, joblib.effective_n_jobs())
+        n_groups = min(n_tasks, joblib.effective_n_jobs(n_jobs))
     bounds = [n_tasks * i // n_groups for i in range(n_groups + 1)]
     return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
 

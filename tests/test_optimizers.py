@@ -6,7 +6,14 @@ from _engine import DTYPES, Recorded, fit_quietly, plain_penalty
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl2 import MLPRegressor, optimizers
-from skl2.optimizers import BLOCK, SGD, Adam, AdamW, Schedule, make_schedule
+from skl2.optimizers import (
+    BLOCK_BYTES,
+    SGD,
+    Adam,
+    AdamW,
+    Schedule,
+    make_schedule,
+)
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 
@@ -194,6 +201,7 @@ def textbook(name, thetas, gradients, lr, penalty_strength):
     return theta
 
 
+BLOCK = BLOCK_BYTES // np.dtype(np.float64).itemsize
 SIZES = [(1, 1), (1, BLOCK - 1), (1, BLOCK), (1, BLOCK + 1), (2, 2 * BLOCK + 3)]
 SIZES += [(3, 5), (7, BLOCK // 3), (5, BLOCK // 2 + 1), (3, BLOCK + 7)]
 
@@ -214,8 +222,10 @@ def test_blocks_change_nothing(name, K, P, monkeypatch):
             optimizer.step(theta, g.copy(), plain_penalty(K, P, l2=strength))
         return theta
 
+    optimizers._blocks.cache_clear()
     blocked = train()
-    monkeypatch.setattr(optimizers, "BLOCK", 1 << 40)
+    monkeypatch.setattr(optimizers, "BLOCK_BYTES", 1 << 40)
+    optimizers._blocks.cache_clear()
     assert_array_equal(blocked, train())
     for k in range(K):
         expected = textbook(name, start[k], gradients[:, k], lr[k], strength[k])

@@ -1,0 +1,28 @@
+"""sklearn.neural_network.MLPClassifier."""
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+
+def estimator(problem):
+    # Its penalty is divided by the rows of a batch, ours by the rows of X.
+    share = 1.0 if problem.solver == "lbfgs" else 1.0 / problem.n_batches
+    return MLPClassifier(
+        problem.hidden,
+        solver=problem.solver,
+        alpha=problem.alpha * share,
+        batch_size=problem.batch_size,
+        learning_rate_init=problem.learning_rate,
+        max_iter=problem.n_epochs,
+        n_iter_no_change=np.inf,
+        tol=0.0,
+        random_state=problem.seed,
+    )
+
+
+def prepare(problem):
+    def fit():
+        model = estimator(problem).fit(problem.X, problem.y)
+        return model.coefs_, model.intercepts_, model.n_iter_
+
+    return fit
