@@ -113,7 +113,7 @@ class _StackedSearch:
             _detach(bank, attached)
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
-        bank = getattr(self, "_bank", None)
+        bank: Any = getattr(self, "_bank", None)
 
         def evaluate(candidates, *args, **kwargs):
             candidates = list(candidates)
