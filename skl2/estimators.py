@@ -320,7 +320,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight = row_weights(targets, sample_weight)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("class_weight leaves no row with a weight > 0.")
-        return TrainingSet(X, targets, sample_weight, held_out)
+        return TrainingSet(X, targets, sample_weight, held_out=held_out)
 
     def _checked(
         self, X, y, sample_weight, reset, dtype=(np.float64, np.float32), suffix=""

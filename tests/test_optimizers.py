@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
-from _engine import DTYPES, Recorded, plain_penalty
+from _engine import DTYPES, Recorded, fit_quietly, plain_penalty
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skl2 import optimizers
-from skl2.optimizers import BLOCK_BYTES, SGD, Adam, AdamW, Schedule
+from skl2 import MLPRegressor, optimizers
+from skl2.optimizers import (
+    BLOCK_BYTES,
+    SGD,
+    Adam,
+    AdamW,
+    Schedule,
+    make_schedule,
+)
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 
@@ -397,3 +404,53 @@ def test_the_step_follows_the_schedule():
     theta = np.zeros((2, 2))
     optimizer.step(theta, np.ones((2, 2)), plain_penalty(2, 2))
     assert_allclose(theta, [[-0.01] * 2, [-0.05] * 2], rtol=1e-14)
+
+
+def test_cosine_rises_in_a_twentieth_of_the_steps_and_falls_to_zero():
+    schedule, optimizer = make_schedule("cosine", [0.1, 0.5], 0.5, 10), None
+    optimizer = OPTIMIZERS["adam"]([0.1, 0.5]).init(np.zeros((2, 2)))
+    rates = []
+    for epoch in range(1, 11):
+        for step in range(6):
+            schedule.before_step(optimizer, step, 6)
+            rates.append(optimizer.learning_rate.copy())
+        schedule.end_epoch(optimizer, epoch)
+    rates = np.array(rates)
+    # 3 of 60 steps to warm up.
+    assert_allclose(rates[:4, 0], 0.1 * np.array([0.25, 0.5, 0.75, 1.0]))
+    t = np.arange(57) / 57
+    assert_allclose(rates[3:, 1], 0.25 * (1 + np.cos(np.pi * t)))
+    assert (np.diff(rates[3:], axis=0) < 0).all() and (rates > 0).all()
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("schedule", ["invscaling", "adaptive", "cosine"])
+def test_schedules_are_for_all_solvers(schedule, solver):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((40, 3)), rng.standard_normal(40)
+    constant, scheduled = (
+        fit_quietly(
+            MLPRegressor(
+                hidden_layer_sizes=4,
+                solver=solver,
+                learning_rate=name,
+                max_iter=8,
+                n_iter_no_change=1,
+                tol=1.0,
+                random_state=0,
+            ),
+            X,
+            y,
+        )
+        for name in ("constant", schedule)
+    )
+    assert not np.array_equal(constant.coefs_[0], scheduled.coefs_[0])
+
+
+def test_each_fit_is_a_cosine_cycle_and_partial_fit_is_not_available():
+    X, y = np.random.RandomState(0).standard_normal((2, 30, 2))[:, :, :]
+    model = MLPRegressor(hidden_layer_sizes=3, learning_rate="cosine", max_iter=5)
+    assert not hasattr(model, "partial_fit")
+    model.set_params(warm_start=True, random_state=0)
+    before = fit_quietly(model, X, y).coefs_[0].copy()
+    assert not np.array_equal(fit_quietly(model, X, y).coefs_[0], before)
