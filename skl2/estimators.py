@@ -477,8 +477,11 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator, ABC):
         return fitted
 
     def _warn_if_decay_overshoots(self, shape, member, m):
-        rho = {"l2": 0.0, "elasticnet": member.l1_ratio}.get(member.penalty, 1.0)
-        decay = member.learning_rate_init * member.alpha.max() * (1.0 - rho) / m
+        rho = {"elasticnet": member.l1_ratio, "l1": 1.0, None: 1.0}
+        strength = member.alpha * (1.0 - rho.get(member.penalty, 0.0))
+        if member.penalty == "group_l1":
+            strength[0] = 0.0
+        decay = member.learning_rate_init * strength.max() / m
         if shape.solver in STOCHASTIC_SOLVERS and decay > 1.0:
             warnings.warn(
                 f"alpha={self.alpha!r} is too large for learning_rate_init="

@@ -34,7 +34,7 @@ class _SplitVariables(_Variables):
 
     def __init__(self, penalty, n_parameters):
         self.n_parameters = n_parameters
-        strength = penalty.nonsmooth.coordinates(n_parameters)[0]
+        strength = penalty.l1.coordinates(n_parameters)[0]
         self.split = np.flatnonzero(strength)
         self.strength = strength[self.split]
         self.bounds = [(0.0 if s else None, None) for s in strength] + [

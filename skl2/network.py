@@ -28,6 +28,8 @@ class Layout:
     weights : list of slice
         The columns of the penalized arrays, one slice a weight layer. Penalties know
         the parameters by these alone; biases never are in them.
+    weight_shapes : list of (n_in, n_out)
+        Their shapes.
     """
 
     def __init__(self):
@@ -43,6 +45,10 @@ class Layout:
     @property
     def weights(self):
         return [slot.columns for slot in self.slots if slot.penalized]
+
+    @property
+    def weight_shapes(self):
+        return [slot.shape for slot in self.slots if slot.penalized]
 
 
 class LossWorkspace:

@@ -180,14 +180,14 @@ class SGD(Optimizer):
             )
 
     def _needs_prox(self, penalty):
-        """Which members have a prox to take: an L1 part, or a decay above 1."""
+        """Which members have a prox to take: a non-smooth part, or a decay above 1."""
         if not penalty.has_nonsmooth and (
             self._largest_rate * penalty.smooth.largest <= 1.0
         ):
             return np.zeros(len(self.learning_rate), dtype=bool)
         rate = self.learning_rate[:, np.newaxis]
         overshoots = rate * penalty.smooth.strength > 1.0
-        return (overshoots | (penalty.nonsmooth.strength > 0.0)).any(axis=1)
+        return overshoots.any(axis=1) | penalty.proximal
 
     def _plain_step(self, theta, grad, velocity, penalty, lr, momentum):
         penalty.gradient(theta, grad)

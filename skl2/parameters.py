@@ -109,7 +109,7 @@ COMMON = {
     "epsilon": [Number(Real, "(0, inf)")],
     "n_iter_no_change": [Number(Integral, "[1, inf)", infinity=True)],
     "max_fun": [Number(Integral, "[1, inf)")],
-    "penalty": [Choice("l2", "l1", "elasticnet", None)],
+    "penalty": [Choice("l2", "l1", "elasticnet", "group_l1", None)],
     "l1_ratio": [Number(Real, "[0, 1]")],
     "batch_norm": [Boolean()],
     "max_norm": [Choice(None), Number(Real, "(0, inf)")],

@@ -24,6 +24,7 @@ from skl2.noise import noise_streams
 from skl2.objective import Objective
 from skl2.optimizers import SGD, Adam, AdamW, Optimizer, Projected, make_schedule
 from skl2.penalties import MaxNorm, make_penalty
+from skl2.proximal import minimize_proximal
 from skl2.regularized import RegularizedNetwork
 from skl2.stochastic import Printer, Progress, StochasticRun
 from skl2.stopping import Patience, Validation
@@ -101,7 +102,7 @@ class Member:
 
     Attributes
     ----------
-    penalty : {'l2', 'l1', 'elasticnet', None}
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}
     alpha : ndarray of shape (n_weight_layers,)
         λ of every weight layer.
     random_state : RandomState
@@ -299,7 +300,9 @@ def train_stack(shape, loss, members, data, score=None, stratify=None, listeners
 def _train_lbfgs(shape, loss, member, data, listeners):
     objective = make_objective(shape, loss, [member], data, data.total_weight)
     theta = _initial_theta(objective.network, [member], [member.random_state])
-    return minimize_lbfgs(
+    # L-BFGS-B has bounds for an L1 part, and nothing for the norm of a group.
+    minimize = minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
+    return minimize(
         objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, listeners
     )
 

@@ -16,7 +16,7 @@ from skl2.losses import (
     Huber,
     MultinomialLogLoss,
 )
-from skl2.penalties import L1, L2, Penalty
+from skl2.penalties import L1, L2, GroupL1, Penalty
 from skl2.stack import Member, Shape, make_objective
 
 LOSSES = {
@@ -135,7 +135,9 @@ def plain_penalty(K, P, l2=0.0, l1=0.0, dtype=np.float64):
 
     columns = [slice(0, P)]
     return Penalty(
-        L2(columns, strength(l2).copy(), dtype), L1(columns, strength(l1).copy(), dtype)
+        L2(columns, strength(l2).copy(), dtype),
+        L1(columns, strength(l1).copy(), dtype),
+        GroupL1(columns, strength(0.0).copy(), dtype, [(1, P)]),
     )
 
 

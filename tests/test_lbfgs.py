@@ -57,7 +57,7 @@ def test_split_variables(penalty, alpha):
     objective = problem(penalty, alpha)
     variables, f = split_objective(objective)
     P = objective.theta.shape[1]
-    strength = objective.penalty.nonsmooth.coordinates(P)[0]
+    strength = objective.penalty.l1.coordinates(P)[0]
     split = np.flatnonzero(strength)
     assert_array_equal(variables.split, split)
     assert 0 < len(split) < P
@@ -76,7 +76,7 @@ def test_split_variables(penalty, alpha):
     x = rng.rand(len(x))
     objective.bind(objective.theta)
     objective.theta[0] = variables.theta(x)
-    J = objective.value_and_grad()[0] - objective.penalty.nonsmooth.value(
+    J = objective.value_and_grad()[0] - objective.penalty.l1.value(
         objective.theta
     )
     expected = J[0] + strength[split] @ (x[split] + x[P:])

@@ -39,7 +39,7 @@ def make_objective(
 
 def smooth_value_and_grad(objective):
     value, grad = objective.value_and_grad()
-    return value - objective.penalty.nonsmooth.value(objective.theta), grad.copy()
+    return value - objective.penalty.nonsmooth_value(objective.theta), grad.copy()
 
 
 def finite_differences(objective, h=1e-5):
