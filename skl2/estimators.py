@@ -752,7 +752,7 @@ def _check_weights(sample_weight, X, name="sample_weight"):
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """Multi-layer perceptron classifier with an L2, L1 or elastic-net penalty.
+    """Multi-layer perceptron classifier with an L2, L1, elastic-net or group penalty.
 
     Minimises
 
@@ -773,7 +773,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         0.01 z (z < 0), z or exp(z)-1 (z < 0), z Φ(z), z/(1+exp(-z)).
 
     solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
-        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints.
+        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints,
+          'group_l1' by proximal steps.
         - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
           decay, W ← (1 - αλ/m) W - α (from backprop).
         - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
@@ -858,9 +859,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     max_fun : int, default=15000
         Largest number of function evaluations of 'lbfgs'.
 
-    penalty : {'l2', 'l1', 'elasticnet', None}, default='l2'
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}, default='l2'
         Ω(W) = ‖W‖_F², ‖W‖_1, or ρ ‖W‖_1 + (1 - ρ) ‖W‖_F². An L1 part gives exact
-        zeros with every solver.
+        zeros with every solver. 'group_l1' selects inputs: in the first layer
+        Ω(W) = Σ_j ‖W[j, :]‖_2, over all outgoing weights of an input j, which it sets
+        to zero together; in the other layers Ω(W) = ‖W‖_F² at the same λ (or at a λ of
+        their own, see `alpha`).
 
     l1_ratio : float, default=0.5
         ρ in [0, 1] of 'elasticnet'.
@@ -957,7 +961,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
     networks", 2010 (initial weights). Kingma & Ba, "Adam", 2015. Loshchilov & Hutter,
     "Decoupled weight decay regularization", 2019. Byrd, Lu, Nocedal & Zhu, "A limited
-    memory algorithm for bound constrained optimization", 1995.
+    memory algorithm for bound constrained optimization", 1995. Yuan & Lin, "Model
+    selection and estimation in regression with grouped variables", 2006. Lee, Sun &
+    Saunders, "Proximal Newton-type methods for minimizing composite functions", 2014.
 
     Examples
     --------
@@ -1324,7 +1330,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """Multi-layer perceptron regressor with an L2, L1 or elastic-net penalty.
+    """Multi-layer perceptron regressor with an L2, L1, elastic-net or group penalty.
 
     Minimises
 
@@ -1352,7 +1358,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         0.01 z (z < 0), z or exp(z)-1 (z < 0), z Φ(z), z/(1+exp(-z)).
 
     solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
-        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints.
+        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints,
+          'group_l1' by proximal steps.
         - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
           decay, W ← (1 - αλ/m) W - α (from backprop).
         - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
@@ -1436,9 +1443,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     max_fun : int, default=15000
         Largest number of function evaluations of 'lbfgs'.
 
-    penalty : {'l2', 'l1', 'elasticnet', None}, default='l2'
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}, default='l2'
         Ω(W) = ‖W‖_F², ‖W‖_1, or ρ ‖W‖_1 + (1 - ρ) ‖W‖_F². An L1 part gives exact
-        zeros with every solver.
+        zeros with every solver. 'group_l1' selects inputs: in the first layer
+        Ω(W) = Σ_j ‖W[j, :]‖_2, over all outgoing weights of an input j, which it sets
+        to zero together; in the other layers Ω(W) = ‖W‖_F² at the same λ (or at a λ of
+        their own, see `alpha`).
 
     l1_ratio : float, default=0.5
         ρ in [0, 1] of 'elasticnet'.

@@ -96,6 +96,10 @@ def optimality(estimator, X, y, sample_weight=None):
         max(|∂J_smooth/∂w| - s, 0)        where w = 0 under an L1 part of strength
                                           s = λρ / (2m).
 
+    Under 'group_l1' the absolute values of a row of the first layer are its norms: with
+    w all weights of an input and s = λ / (2m), max(‖∂J_smooth/∂w‖ - s, 0) where w = 0,
+    else ‖∂J_smooth/∂w + s w / ‖w‖‖.
+
     0 means that the layer is stationary: no step along its parameters lowers J to first
     order. It is the honest answer to "did it converge?".
 

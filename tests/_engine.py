@@ -174,6 +174,7 @@ class Recorded(np.ndarray):
         def plain(x):
             return x.view(np.ndarray) if isinstance(x, Recorded) else x
 
+        kwargs = {name: plain(x) for name, x in kwargs.items()}
         if out:
             kwargs["out"] = tuple(plain(x) for x in out)
         result = getattr(ufunc, method)(*(plain(x) for x in inputs), **kwargs)

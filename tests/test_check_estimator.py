@@ -15,6 +15,8 @@ CONFIGURATIONS = [
     {"solver": "adamw"},
     {"penalty": "l1"},
     {"penalty": "elasticnet"},
+    {"penalty": "group_l1"},
+    {"penalty": "group_l1", "solver": "lbfgs"},
     {"penalty": None},
     {"alpha": [1e-3, 1e-4]},  # the default (100,) has two layers of weights
     # check_class_weight_classifiers wants the minimum more exactly than to 1e-4.

@@ -24,7 +24,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
     ElasticNet,
+    Lasso,
     LogisticRegression,
+    MultiTaskLasso,
     PoissonRegressor,
     Ridge,
 )
@@ -442,6 +444,98 @@ def test_sgd_l1_takes_proximal_gradient_steps(alpha, weighted, batch_size):
     np.testing.assert_allclose(estimator.intercepts_[0][0], b, rtol=1e-10)
 
 
+# --------------------------------------------------------------------------------------
+# The group penalty of inputs: MultiTaskLasso, and stationary networks
+# --------------------------------------------------------------------------------------
+
+
+def multi_task_lasso(alpha, weighted):
+    """MultiTaskLasso takes no weights: rows are centred and scaled here."""
+    X, Y, sample_weight = data("multioutput")
+    s = sample_weight if weighted else np.ones(N_SAMPLES)
+    m = s.sum()
+    x_mean, y_mean = s @ X / m, s @ Y / m
+    root = np.sqrt(s / m * N_SAMPLES)[:, None]
+    model = MultiTaskLasso(
+        alpha=alpha / (2 * m), tol=1e-14, max_iter=100_000, fit_intercept=False
+    )
+    W = model.fit(root * (X - x_mean), root * (Y - y_mean)).coef_.T
+    return W, y_mean - x_mean @ W
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [1.0, 20.0, 60.0])
+def test_group_l1_is_multi_task_lasso(alpha, weighted, container):
+    X, Y, sample_weight = data("multioutput")
+    estimator = make_estimator(
+        "multioutput",
+        hidden_layer_sizes=(),
+        solver="lbfgs",
+        penalty="group_l1",
+        alpha=alpha,
+        tol=1e-10,
+        max_iter=1000,
+        random_state=0,
+    ).fit(container(X), Y, sample_weight if weighted else None)
+    assert_solution(estimator, "multioutput", multi_task_lasso(alpha, weighted))
+
+
+def test_the_group_problems_have_zero_rows_and_others():
+    zero = [(multi_task_lasso(a, False)[0] == 0).all(axis=1) for a in (1.0, 20.0, 60.0)]
+    assert 0 < zero[1].sum() < zero[2].sum() < N_FEATURES
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "sgd", "adam", "adamw"])
+def test_group_l1_fixed_points_are_multi_task_lasso(name):
+    params = dict(PROXIMAL_SOLVERS[name])
+    params["learning_rate_init"] *= 0.5
+    estimator = long_full_batch_fit("multioutput", 20.0, penalty="group_l1", **params)
+    assert_solution(estimator, "multioutput", multi_task_lasso(20.0, False))
+
+
+@pytest.mark.parametrize("alpha", [4.0, 12.0])
+def test_group_l1_of_one_output_is_lasso(alpha):
+    X, y, _ = data("regression")
+    estimator = long_full_batch_fit(
+        "regression", alpha, penalty="group_l1", solver="lbfgs", tol=1e-10
+    )
+    exact = Lasso(alpha=alpha / (2 * N_SAMPLES), tol=1e-14, max_iter=100_000).fit(X, y)
+    assert_solution(estimator, "regression", (exact.coef_[:, None], exact.intercept_))
+
+
+@pytest.mark.parametrize("name", ["lbfgs", *PROXIMAL_SOLVERS])
+@pytest.mark.parametrize(
+    "kind, alpha, slower",
+    [("regression", [30.0, 12.0], 0.5), ("multiclass", [12.0, 1.0], 1.0)],
+)
+def test_group_l1_fixed_points_of_a_network_are_stationary(kind, alpha, slower, name):
+    X, y, _ = data(kind)
+    if name == "lbfgs":
+        params = {"solver": "lbfgs", "tol": 1e-8}
+    else:
+        params = dict(PROXIMAL_SOLVERS[name])
+        params["learning_rate_init"] *= slower
+    if name == "adamw":
+        # Its decay of the layers with L2 is not that of J.
+        alpha = [alpha[0], 0.0]
+    estimator = long_full_batch_fit(
+        kind,
+        alpha,
+        hidden_layer_sizes=(4,),
+        max_iter=5000,
+        penalty="group_l1",
+        **params,
+    )
+    assert optimality(estimator, X, y).max() < 1e-6
+    unused = estimator.feature_importances_ == 0
+    np.testing.assert_array_equal(unused, (estimator.coefs_[0] == 0).all(axis=1))
+    # Whole inputs, and nothing else.
+    assert 0 < unused.sum() < N_FEATURES
+    assert (estimator.coefs_[0][~unused] != 0).all()
+    assert (estimator.coefs_[1] != 0).all()
+
+
 @pytest.mark.parametrize("name", ["lbfgs", *PROXIMAL_SOLVERS])
 def test_alpha_max_separates_all_zeros_from_some(name):
     """Lasso's alpha_max, 2 max|X'(y - mean y)|: all the weights are 0 just above it."""
@@ -547,7 +641,7 @@ def test_per_layer_alpha_of_a_linear_network(kind):
         )
 
 
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1", None])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_equal_alphas_are_one_alpha(solver, penalty):
     X, y, _ = data("binary")
@@ -897,7 +991,7 @@ ALPHA_GRID = [0.0, *np.logspace(-4, 6, 11)]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", None])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1", None])
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("kind", ["regression", "multiclass"])
 def test_no_alpha_breaks_a_fit(kind, solver, penalty, dtype):
@@ -930,7 +1024,8 @@ def test_no_alpha_breaks_a_fit(kind, solver, penalty, dtype):
         others = [w for w in caught if not issubclass(w.category, ConvergenceWarning)]
         assert others == [], [str(w.message) for w in others]
         # The grid keeps clear of 1 for lr alpha/m and for (1 - l1_ratio) lr alpha/m.
-        too_large = lr * alpha / N_SAMPLES > 1 and penalty in ("l2", "elasticnet")
+        decays = penalty in ("l2", "elasticnet", "group_l1")
+        too_large = lr * alpha / N_SAMPLES > 1 and decays
         expected = too_large and solver != "lbfgs"
         assert len(about_alpha) == expected, (alpha, about_alpha)
         for array in [
@@ -951,6 +1046,8 @@ def test_no_alpha_breaks_a_fit(kind, solver, penalty, dtype):
         norms.append(np.sqrt(sum((W**2).sum() for W in estimator.coefs_)))
         if penalty == "l1" and alpha == 1e6:
             assert norms[-1] == 0
+        if penalty == "group_l1" and alpha == 1e6:
+            assert not estimator.coefs_[0].any()
     if penalty is None:
         assert set(norms) == {norms[0]}
     else:

@@ -1,13 +1,14 @@
-"""Penalties: prox by a scalar minimiser, gradients, optimality, bit-for-bit nothing."""
+"""Penalties: prox by brute force, gradients, optimality, bit-for-bit nothing."""
 
 import numpy as np
 import pytest
 from _engine import DTYPES, Recorded
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
+from skl2 import penalties
 from skl2.network import Network
-from skl2.penalties import L1, L2, cast, make_penalty, per_member
+from skl2.penalties import L1, L2, GroupL1, cast, make_penalty, per_member
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 LAYOUT = Network((3, 4, 2), "tanh", np.float64).layout
@@ -26,6 +27,10 @@ MEMBERS = {
     "alpha=0, l2": ("l2", [0.0, 0.0], 0.3),
     "alpha=0, l1": ("l1", [0.0, 0.0], 0.3),
     "None": (None, [3.0, 0.5], 0.3),
+    "group_l1": ("group_l1", [3.0, 0.5], 0.3),
+    "first layer only, group_l1": ("group_l1", [3.0, 0.0], 0.3),
+    "last layer only, group_l1": ("group_l1", [0.0, 3.0], 0.3),
+    "alpha=0, group_l1": ("group_l1", [0.0, 0.0], 0.3),
 }
 members = pytest.mark.parametrize("name", MEMBERS)
 
@@ -49,13 +54,28 @@ def gradient(K=1, dtype=np.float64):
     return (0.1 * np.random.RandomState(1).standard_normal((K, P))).astype(dtype)
 
 
-def omega(W, name):
-    """Ω of MISSION.md."""
+def mixture(name, layer):
+    """Factors of ‖W‖₁, ‖W‖² and Σ_j ‖W[j]‖ in the Ω of a layer."""
     penalty, _, ratio = MEMBERS[name]
-    ratio = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio, None: np.nan}[penalty]
+    if penalty == "group_l1":
+        return (0.0, 1.0, 0.0) if layer else (0.0, 0.0, 1.0)
     if penalty is None:
-        return 0.0
-    return ratio * np.abs(W).sum() + (1 - ratio) * (W**2).sum()
+        return 0.0, 0.0, 0.0
+    ratio = {"l2": 0.0, "l1": 1.0, "elasticnet": ratio}[penalty]
+    return ratio, 1.0 - ratio, 0.0
+
+
+def layers(name):
+    """(number, λ, columns, shape) of the two layers."""
+    return zip(
+        range(2), MEMBERS[name][1], LAYOUT.weights, LAYOUT.weight_shapes, strict=True
+    )
+
+
+def omega(W, name, layer):
+    l1, l2, rows = mixture(name, layer)
+    norms = np.linalg.norm(W, axis=1)
+    return l1 * np.abs(W).sum() + l2 * (W**2).sum() + rows * norms.sum()
 
 
 @members
@@ -64,8 +84,8 @@ def test_value_is_the_formula(name):
     got = penalty_of(name, name).value(theta)
     for k in range(2):
         expected = sum(
-            lam / (2 * M) * omega(theta[k, columns], name)
-            for lam, columns in zip(MEMBERS[name][1], LAYOUT.weights, strict=True)
+            lam / (2 * M) * omega(theta[k, columns].reshape(shape), name, i)
+            for i, lam, columns, shape in layers(name)
         )
         assert_allclose(got[k], expected, rtol=1e-14)
     assert got.dtype == np.float64
@@ -114,6 +134,126 @@ def test_l1_prox_is_the_scalar_minimiser(w, step, strength):
     assert_allclose(theta[0, 0], expected, atol=1e-7)
     if expected == 0.0:
         assert theta[0, 0] == 0.0
+
+
+def group_penalty(shape, strength, dtype=np.float64):
+    n_in, n_out = shape
+    return GroupL1(
+        [slice(0, n_in * n_out)], np.full((1, 1), float(strength)), dtype, [shape]
+    )
+
+
+def group_minimum(u, step, strength):
+    """The minimiser of Σ (w - u)² / (2 step) + strength ‖w‖ by brute force."""
+
+    def objective(w):
+        return ((w - u) ** 2 / (2 * step)).sum() + strength * np.linalg.norm(w)
+
+    # In units in which the quadratic part is round.
+    scale = np.sqrt(step)
+    found = minimize(
+        lambda v: objective(v * scale), u / scale, method="BFGS", tol=1e-12
+    )
+    zero = np.zeros_like(u)
+    return zero if objective(zero) <= found.fun else found.x * scale
+
+
+ROW_STEPS = {
+    "float": lambda rng, shape: 0.3,
+    "column": lambda rng, shape: np.array([[0.3]]),
+    "coordinate": lambda rng, shape: rng.uniform(0.1, 0.9, (1, shape[0] * shape[1])),
+    # As under Adam, where a coordinate has seen gradients of another size.
+    "decades": lambda rng, shape: 10.0 ** rng.uniform(-3, 0, (1, shape[0] * shape[1])),
+}
+
+
+@pytest.mark.parametrize("strength", [0.01, 0.5, 2.0, 20.0])
+@pytest.mark.parametrize("kind", ROW_STEPS)
+@pytest.mark.parametrize("n_out", [1, 2, 5])
+def test_group_prox_is_the_minimiser_of_each_row(n_out, kind, strength):
+    shape = (12, n_out)
+    rng = np.random.RandomState(n_out)
+    theta = rng.standard_normal((1, 12 * n_out))
+    # A row that is zero before, and a tiny one.
+    theta[0, :n_out], theta[0, n_out : 2 * n_out] = 0.0, 1e-9
+    step = ROW_STEPS[kind](rng, shape)
+    before, steps = theta.reshape(shape).copy(), np.broadcast_to(step, theta.shape)
+    group_penalty(shape, strength).prox(theta, step)
+    for u, s, w in zip(
+        before, steps.reshape(shape), theta.reshape(shape), strict=True
+    ):
+        expected = group_minimum(u, s, strength)
+        assert_allclose(w, expected, atol=2e-6)
+        assert (w == 0).all() == (expected == 0).all()
+        # A zero is +0.
+        assert not np.signbit(w[w == 0]).any()
+    assert (theta == 0).any()
+
+
+@dtypes
+@pytest.mark.parametrize("spread", [0, 3, 10])
+@pytest.mark.parametrize("n_out", [1, 3, 50])
+def test_group_prox_of_each_coordinate_solves_its_equation(n_out, spread, dtype):
+    """Stationarity to rounding, for scales and weights of up to ten decades."""
+    rng = np.random.RandomState(0)
+    shape = (200, n_out)
+
+    def positive():
+        return 10.0 ** rng.uniform(-spread / 2, spread / 2, shape)
+
+    u = (rng.standard_normal(shape) * positive()).astype(dtype)
+    d = (positive() * 10.0 ** rng.uniform(-2, 2, (200, 1))).astype(dtype)
+    w = u.copy()
+    penalties.scaled_group_prox(w, d)
+    u, d, w = (a.astype(np.float64) for a in (u, d, w))
+    norm = np.linalg.norm(w, axis=1, keepdims=True)
+    zero = norm[:, 0] == 0
+    eps = np.finfo(dtype).eps
+    # w = 0 if and only if ‖u / d‖ <= 1, but for rounding.
+    size = np.linalg.norm(u / d, axis=1)
+    assert (size[zero] <= 1 + 10 * eps).all() and (size[~zero] >= 1 - 10 * eps).all()
+    assert 0 < zero.sum() if n_out == 1 else not zero.all()
+    # Else w = u r / (r + d) with r = ‖w‖.
+    u, d, w, norm = u[~zero], d[~zero], w[~zero], norm[~zero]
+    assert_allclose(w, u * norm / (norm + d), rtol=50 * eps)
+
+
+@dtypes
+def test_group_prox_of_equal_steps_is_the_block_soft_threshold(dtype):
+    shape, rng = (50, 7), np.random.RandomState(0)
+    theta = rng.standard_normal((1, 350)).astype(dtype)
+    by_coordinate, by_row = theta.copy(), theta.copy()
+    penalty = group_penalty(shape, 8.0, dtype)
+    penalty.prox(by_row, 0.3)
+    penalty.prox(by_coordinate, np.full_like(theta, 0.3))
+    norm = np.linalg.norm(theta.reshape(shape), axis=1, keepdims=True)
+    expected = np.maximum(1 - 0.3 * 8.0 / norm, 0) * theta.reshape(shape)
+    rtol = 1e-12 if dtype == np.float64 else 2e-5
+    assert_allclose(by_row.reshape(shape), expected, rtol=rtol)
+    assert_allclose(by_coordinate.reshape(shape), expected, rtol=rtol)
+    zero = (by_row.reshape(shape) == 0).all(axis=1)
+    assert 0 < zero.sum() < 50
+
+
+@dtypes
+@pytest.mark.parametrize("step", [1e-30, 1.0, 1e6, 1e30])
+@pytest.mark.parametrize("strength", [1e-40, 1e-8, 1.0, 1e12])
+def test_group_prox_of_extreme_steps_is_finite(strength, step, dtype):
+    shape = (4, 3)
+    theta = np.array([[0.0] * 3 + [1e-12] * 3 + [-1.0] * 3 + [1e6, 0, 0]], dtype)
+    steps = np.full_like(theta, step)
+    # Adam's steps of a coordinate that never saw a gradient are the largest.
+    steps[0, ::3] = 1e-3
+    for at in (step, steps):
+        w = theta.copy()
+        # What overflows, as it may in the loop, is a threshold without bound.
+        with np.errstate(over="ignore"):
+            group_penalty(shape, strength, dtype).prox(w, at)
+        assert np.isfinite(w).all()
+        assert (np.abs(w) <= np.abs(theta)).all()
+        assert (w[0, :3] == 0).all()
+        if float(np.max(at)) * strength < 1e-12:
+            assert_allclose(w[0, 6:], theta[0, 6:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("strength", [0.5, 10.0, 11.0, 40.0, 1e9])
@@ -188,17 +328,20 @@ def test_biases_and_unpenalized_layers_are_left_alone_bit_for_bit(name, kind, dt
         "l2": {"decay", "gradient", "capped gradient"},
         "l1": {"prox"},
         "elasticnet": {"prox", "decay", "gradient", "capped gradient"},
+        "group_l1": {"prox", "decay", "gradient", "capped gradient"},
     }.get("None" if name.startswith("alpha=0") else penalty, set())
-    if name == "elasticnet, all l1":
+    if name in ("elasticnet, all l1", "first layer only, group_l1"):
         expected = {"prox"}
-    if name == "elasticnet, all l2":
+    if name in ("elasticnet, all l2", "last layer only, group_l1"):
         expected = {"decay", "gradient", "capped gradient"}
     # Here the decay is below 1, so that nothing is left to shrink.
     assert touched == expected & set(changes)
 
 
 @dtypes
-@pytest.mark.parametrize("name", ["alpha=0, l2", "alpha=0, l1", "None"])
+@pytest.mark.parametrize(
+    "name", ["alpha=0, l2", "alpha=0, l1", "alpha=0, group_l1", "None"]
+)
 def test_no_penalty_is_none_even_for_odd_numbers(name, dtype):
     # Where 0 * theta would be NaN, and 0 + -0 another 0.
     theta = np.resize(np.array([-0.0, np.inf, -np.inf, np.nan], dtype), (1, P))
@@ -216,8 +359,17 @@ def test_no_penalty_is_none_even_for_odd_numbers(name, dtype):
 
 @dtypes
 @pytest.mark.parametrize("kind", STEPS)
-def test_a_member_of_a_stack_has_the_penalty_it_has_alone(kind, dtype):
-    names = ["l2", "elasticnet", "last layer only, l1"]
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["l2", "elasticnet", "last layer only, l1"],
+        ["group_l1", "l2", "l1"],
+        ["elasticnet", "group_l1", "first layer only, group_l1"],
+        ["group_l1", "alpha=0, group_l1", "group_l1"],
+    ],
+    ids=lambda names: "+".join(names),
+)
+def test_a_member_of_a_stack_has_the_penalty_it_has_alone(names, kind, dtype):
     theta, step = parameters(3, dtype), STEPS[kind](dtype)
     m = np.array([10.0, 7.0, 1e-3])
     penalty = penalty_of(*names, m=m, dtype=dtype)
@@ -243,7 +395,8 @@ def test_a_member_of_a_stack_has_the_penalty_it_has_alone(kind, dtype):
 
 @dtypes
 @pytest.mark.parametrize("n", [7, 1000, 10_001])
-def test_values_of_large_layers_do_not_depend_on_the_stack(n, dtype):
+@pytest.mark.parametrize("name", ["elasticnet", "group_l1"])
+def test_values_of_large_layers_do_not_depend_on_the_stack(name, n, dtype):
     layout = Network((n, 3), "tanh", dtype).layout
     theta = np.random.RandomState(0).standard_normal((4, layout.n_parameters))
     theta = theta.astype(dtype)
@@ -252,7 +405,7 @@ def test_values_of_large_layers_do_not_depend_on_the_stack(n, dtype):
         K = len(theta)
         alphas = np.ones((K, 1))
         return make_penalty(
-            layout, ["elasticnet"] * K, alphas, [0.5] * K, M, dtype
+            layout, [name] * K, alphas, [0.5] * K, M, dtype
         ).value(theta)
 
     alone = np.concatenate([value(row[None]) for row in theta])
@@ -265,16 +418,53 @@ def brute_force_distance(w, g, strength):
     return np.abs(g + strength * t).min()
 
 
-@members
+def brute_force_group_distance(w, g, strength):
+    """Distance of 0 to {g + strength v : v a sub-gradient of ‖w‖}."""
+    if w.any():
+        h = 1e-6
+        v = [
+            (np.linalg.norm(w + h * e) - np.linalg.norm(w - h * e)) / (2 * h)
+            for e in np.eye(len(w))
+        ]
+        return np.linalg.norm(g + strength * np.array(v))
+    rng = np.random.RandomState(0)
+    ball = rng.standard_normal((200_000, len(w)))
+    ball *= rng.uniform(0, 1, (len(ball), 1)) ** 0.3 / np.linalg.norm(
+        ball, axis=1, keepdims=True
+    )
+    return np.linalg.norm(g + strength * ball, axis=1).min()
+
+
+def test_optimality_of_groups_is_the_distance_to_the_subdifferential():
+    shape = (8, 3)
+    rng = np.random.RandomState(0)
+    W, g = rng.standard_normal(shape), rng.standard_normal(shape)
+    W[::2] = 0.0
+    W[1, 1] = 0.0
+    grad = np.concatenate([g.ravel(), [0.3]])[np.newaxis]
+    theta = np.concatenate([W.ravel(), [0.0]])[np.newaxis]
+    none = np.zeros((1, 1))
+    parts = [L2([slice(0, 24)], none, float), L1([slice(0, 24)], none, float)]
+    penalty = penalties.Penalty(*parts, group_penalty(shape, 1.7))
+    got = penalty.optimality(theta, grad)[0]
+    # The coordinates of a row have the distance of the row.
+    rows = got[:24].reshape(shape)
+    assert_array_equal(rows, np.repeat(rows[:, :1], 3, axis=1))
+    expected = [brute_force_group_distance(*row, 1.7) for row in zip(W, g, strict=True)]
+    assert_allclose(rows[:, 0], expected, atol=0.05)
+    assert_allclose(rows[1::2, 0], expected[1::2], rtol=1e-8)
+    assert 0 < (rows[::2, 0] == 0).sum() < 4
+    assert got[24] == 0.3
+
+
+@pytest.mark.parametrize("name", [n for n in MEMBERS if MEMBERS[n][0] != "group_l1"])
 def test_optimality_is_the_distance_to_the_subdifferential(name):
     theta, grad = parameters(), gradient()
     before = grad.copy()
     got = penalty_of(name).optimality(theta, grad)
-    penalty, alphas, ratio = MEMBERS[name]
-    ratio = {"l1": 1.0, "elasticnet": ratio}.get(penalty, 0.0)
     strength = np.zeros(P)
-    for lam, columns in zip(alphas, LAYOUT.weights, strict=True):
-        strength[columns] = lam * ratio / (2 * M)
+    for i, lam, columns, _ in layers(name):
+        strength[columns] = lam * mixture(name, i)[0] / (2 * M)
     for j in range(P):
         expected = brute_force_distance(theta[0, j], grad[0, j], strength[j])
         assert_allclose(got[0, j], expected, atol=1e-3 * strength[j] + 1e-15)
@@ -295,6 +485,32 @@ def test_float32_never_meets_float64(name, step):
         penalty.smooth.shrink(theta, at)
     penalty.prox(theta, np.full(theta.shape, step, np.float32))
     assert log == []
+
+
+@pytest.mark.parametrize("name", ["group_l1", "elasticnet"])
+def test_a_compressed_penalty_is_that_of_the_coordinates_left(name):
+    penalty, theta, grad = penalty_of(name), parameters(), gradient()
+    kept = np.ones(P, dtype=bool)
+    # One input, a few weights of the second layer, and some biases.
+    for gone in (slice(4, 8), slice(13, 15), slice(17, 19)):
+        kept[gone], theta[0, gone] = False, 0.0
+    left = penalty.compressed(kept)
+    assert_allclose(left.value(theta[:, kept]), penalty.value(theta), rtol=1e-14)
+    assert_array_equal(
+        left.optimality(theta[:, kept], grad[:, kept]),
+        penalty.optimality(theta, grad)[:, kept],
+    )
+    expected, got = theta.copy(), theta[:, kept]
+    penalty.prox(expected, 0.1)
+    left.prox(got, 0.1)
+    assert_array_equal(got, expected[:, kept])
+
+
+def test_a_mask_is_completed_to_whole_groups():
+    mask = np.zeros(P, dtype=bool)
+    mask[[5, 13, 20]] = True
+    penalty_of("group_l1").group_l1.complete(mask)
+    assert_array_equal(np.flatnonzero(mask), [4, 5, 6, 7, 13, 20])
 
 
 @dtypes

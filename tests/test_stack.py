@@ -116,7 +116,17 @@ VARY = {
     "alpha of each layer": {"alpha": [[0.0, 3.0], [2.0, 0.0], [0.7, 0.1]]},
     "alpha, all l1": {"penalty": ["l1"], "alpha": [0.0, 0.3, 7.0]},
     "alpha, all elasticnet": {"penalty": ["elasticnet"], "alpha": [0.0, 0.3, 7.0]},
+    "alpha, all group_l1": {"penalty": ["group_l1"], "alpha": [0.0, 0.3, 7.0]},
+    "alpha of each layer, all group_l1": {
+        "penalty": ["group_l1"],
+        "alpha": [[0.0, 3.0], [2.0, 0.0], [0.7, 0.1]],
+    },
     "penalty": {"penalty": ["l2", "l1", "elasticnet", None]},
+    "penalty, groups and others": {"penalty": ["group_l1", "l2", "l1", "group_l1"]},
+    "penalty, groups and a decay beyond 1": {
+        "penalty": ["group_l1", "l2", "group_l1", None],
+        "alpha": [1.0, 1e4, 1e9],
+    },
     "penalty, same seed": {"seed": [5], "penalty": ["l1", None, "l2", "elasticnet"]},
     "l1_ratio": {"penalty": ["elasticnet"], "l1_ratio": [0.0, 0.3, 1.0]},
     "learning_rate_init": {"learning_rate_init": [0.1, 1e-3, 0.0123]},
@@ -129,7 +139,7 @@ VARY = {
     "betas": {"beta_1": [0.9, 0.0, 0.77], "beta_2": [0.999, 0.9, 0.0, 0.123]},
     "epsilon": {"epsilon": [1e-8, 1e-3, 0.3]},
     "everything": {
-        "penalty": ["l2", "l1", "elasticnet", None, "l1"],
+        "penalty": ["l2", "group_l1", "elasticnet", None, "l1"],
         "alpha": [0.3, 1.0, [2.0, 0.1], 9.0, 0.0],
         "l1_ratio": [0.2, 0.9],
         "learning_rate_init": [0.03, 0.1, 0.003],
@@ -251,7 +261,7 @@ def test_early_stopping(loss, container, weighted, solver, dtype):
 
 @dtypes
 @solvers
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet"])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1"])
 def test_members_leave_the_stack(penalty, solver, dtype):
     results = check(
         K=7,
