@@ -179,9 +179,7 @@ def test_group_prox_is_the_minimiser_of_each_row(n_out, kind, strength):
     step = ROW_STEPS[kind](rng, shape)
     before, steps = theta.reshape(shape).copy(), np.broadcast_to(step, theta.shape)
     group_penalty(shape, strength).prox(theta, step)
-    for u, s, w in zip(
-        before, steps.reshape(shape), theta.reshape(shape), strict=True
-    ):
+    for u, s, w in zip(before, steps.reshape(shape), theta.reshape(shape), strict=True):
         expected = group_minimum(u, s, strength)
         assert_allclose(w, expected, atol=2e-6)
         assert (w == 0).all() == (expected == 0).all()
@@ -404,9 +402,9 @@ def test_values_of_large_layers_do_not_depend_on_the_stack(name, n, dtype):
     def value(theta):
         K = len(theta)
         alphas = np.ones((K, 1))
-        return make_penalty(
-            layout, [name] * K, alphas, [0.5] * K, M, dtype
-        ).value(theta)
+        return make_penalty(layout, [name] * K, alphas, [0.5] * K, M, dtype).value(
+            theta
+        )
 
     alone = np.concatenate([value(row[None]) for row in theta])
     assert_array_equal(value(theta), alone)
