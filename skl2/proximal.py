@@ -17,7 +17,7 @@ separable approximation", 2009 (the inner steps).
 
 import numpy as np
 
-from skl2.lbfgs import FTOL
+from skl2.lbfgs import FTOL, report
 from skl2.stochastic import Result
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.
@@ -157,23 +157,26 @@ class _Model:
         return Bd, smooth, smooth + self.penalty.nonsmooth_value(z)[0]
 
 
-def minimize_proximal(objective, theta, max_iter, max_fun, tol, verbose=False):
+def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
     """Minimise the objective of one member from `theta`, shape (1, P), in place.
 
     Stops as ``skl2.lbfgs.minimize_lbfgs`` does: where no coordinate (no group) is
     further than `tol` from being stationary, or where an iteration decreases J by less
-    than 2.2e-9 relatively, a bound that shrinks with `tol` below 1e-4.
+    than 2.2e-9 relatively, a bound that shrinks with `tol` below 1e-4. `listeners` are
+    called after each iteration, see ``StochasticRun``.
 
     Returns
     -------
     Result
     """
-    run = _Run(objective, theta, max_fun, verbose)
+    run = _Run(objective, theta, max_fun, listeners)
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             run.minimize(max_iter, tol, min(1.0, tol / 1e-4) * FTOL)
     except KeyboardInterrupt:
         run.result.interrupted = True
+    except StopIteration:
+        run.result.converged, run.result.message = True, "STOP: BY A LISTENER"
     theta[0] = run.w[0]
     result = run.result
     result.theta[...] = theta[0]
@@ -185,9 +188,9 @@ def minimize_proximal(objective, theta, max_iter, max_fun, tol, verbose=False):
 class _Run:
     """The iterations; all vectors are float64, J is computed in theta's own type."""
 
-    def __init__(self, objective, theta, max_fun, verbose):
+    def __init__(self, objective, theta, max_fun, listeners):
         self.objective, self.penalty = objective, objective.penalty
-        self.theta, self.max_fun, self.verbose = theta, max_fun, verbose
+        self.theta, self.max_fun, self.listeners = theta, max_fun, listeners
         self.n_evaluations = 0
         self.result = Result(theta[0].copy())
         self.w = theta.astype(np.float64)
@@ -288,5 +291,6 @@ class _Run:
         result.n_iter += 1
         result.best_loss = self.value
         result.loss_curve.append(self.value)
-        if self.verbose:
-            print(f"Iteration {result.n_iter}, loss = {self.value:.8f}")
+        result.theta[...] = self.w[0]
+        if self.listeners:
+            report(result, self.penalty, self.listeners)

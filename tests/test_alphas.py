@@ -18,6 +18,9 @@ from sklearn.linear_model import (
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.model_selection import alpha_max
 
+# Some fits run into rounding before their tight `tol`: their zeros are what counts.
+pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+
 CLASSES = ["binary", "multiclass", "multilabel"]
 KINDS = ["regression", "multioutput", *CLASSES]
 PENALTIES = [("l1", 0.5), ("elasticnet", 0.8), ("elasticnet", 0.1), ("group_l1", 0.5)]
@@ -105,9 +108,7 @@ def their_coef(kind, penalty, l1_ratio, alpha, X, y, weight):
         model = Lasso(alpha=l1 / m, tol=1e-12, max_iter=100_000)
     else:
         a = (l1 + l2) / m
-        model = ElasticNet(
-            alpha=a, l1_ratio=l1 / m / a, tol=1e-12, max_iter=100_000
-        )
+        model = ElasticNet(alpha=a, l1_ratio=l1 / m / a, tol=1e-12, max_iter=100_000)
     with warnings.catch_warnings():
         # An oracle that has not converged is no oracle.
         warnings.simplefilter("error", ConvergenceWarning)
@@ -148,7 +149,7 @@ def test_their_weights_are_zero_above_and_not_below(
 @pytest.mark.parametrize("loss", ["poisson", "absolute_error", "huber"])
 def test_it_knows_the_other_losses(loss):
     X, y, _ = data("regression")
-    y = np.round(np.abs(y))
+    y = np.abs(y)
     largest = alpha_max(X, y, loss=loss)
     for factor, zero in [(1.01, True), (0.9, False)]:
         fitted = MLPRegressor(

@@ -31,9 +31,9 @@ def problem(
     return bound_objective(shape, LOSSES[loss], [member], data)
 
 
-def minimize(objective, max_iter=1000, max_fun=15000, tol=1e-8, verbose=False):
+def minimize(objective, max_iter=1000, max_fun=15000, tol=1e-8, listeners=()):
     return minimize_proximal(
-        objective, objective.theta, max_iter, max_fun, tol, verbose
+        objective, objective.theta, max_iter, max_fun, tol, listeners
     )
 
 
@@ -237,10 +237,20 @@ def test_it_starts_anew_where_it_ended():
     assert again.loss_curve[0] < first.loss_curve[-1]
 
 
-def test_verbose_prints_a_line_an_iteration(capsys):
-    minimize(problem(), max_iter=2, verbose=True)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line[:11] for line in lines] == ["Iteration 1", "Iteration 2"]
+def test_listeners_hear_of_every_iteration_and_may_stop_the_run():
+    heard = []
+
+    def listener(report):
+        theta, _, _ = report.parameters()
+        heard.append((report.result.n_iter, report.result.loss_curve[-1], theta))
+        return report.result.n_iter == 5
+
+    result = minimize(problem(), listeners=[listener])
+    assert result.converged and "LISTENER" in result.message
+    assert [n for n, _, _ in heard] == [1, 2, 3, 4, 5]
+    assert [J for _, J, _ in heard] == result.loss_curve
+    assert_array_equal(heard[-1][2], result.theta)
+    assert_array_equal(minimize(problem(), max_iter=5).theta, result.theta)
 
 
 # ------------------------------------------------------------------- accidents
