@@ -31,7 +31,7 @@ def check_equal_work(problem, results):
             raise AssertionError(f"{name} ran {n_epochs} epochs of {problem.n_epochs}")
         losses[name] = problem.loss(coefs, intercepts)
     gain = start - losses["skl2"]
-    for name, loss in losses.items():
+    for loss in losses.values():
         if not abs(loss - losses["skl2"]) < LOSS_TOLERANCE * gain:
             raise AssertionError(f"{problem.name}: other losses, {losses}")
     return losses
@@ -74,7 +74,7 @@ def run(
 
 
 def report(rows):
-    names = [name for name in rows[0]["ratios"]]
+    names = list(rows[0]["ratios"])
     header = ["net, batch, rows", "dtype", "skl2 ms/epoch", "µs/batch"]
     header += [f"{n} / skl2" if n != "matmuls" else "skl2 / matmuls" for n in names]
     cells = []

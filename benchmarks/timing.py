@@ -4,7 +4,6 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-
 # On a machine shared with others, CPU time tells more than the clock on the wall; with
 # one thread they are the same thing.
 CLOCKS = {"wall": perf_counter, "cpu": process_time}

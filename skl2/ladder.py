@@ -11,6 +11,7 @@ Under an L1 part the walk down starts each step from random weights: a weight th
 larger λ has set to zero may be stuck there with its unit.
 """
 
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import joblib
@@ -124,9 +125,18 @@ class Folds:
         ]
 
     def members(self, member, thetas):
-        """The members of every fold for one λ of the whole training set."""
+        """The members of every fold for one λ of the whole training set.
+
+        Each has a stream of its own, in the same state: what one fold draws must not
+        depend on which was trained before it.
+        """
         return [
-            replace(member, alpha=member.alpha * share, theta=theta)
+            replace(
+                member,
+                alpha=member.alpha * share,
+                theta=theta,
+                random_state=deepcopy(member.random_state),
+            )
             for share, theta in zip(self.shares, thetas, strict=True)
         ]
 
@@ -154,7 +164,7 @@ class Folds:
         return [self._visit(shape, theta[:, i]) for i in range(len(members))]
 
     def fit(self, shape, members):
-        """Full fits by the solver of `shape`: a ``Visit`` for each list of members."""
+        """Full fits by the solver of `shape`: yields a ``Visit`` a list of members."""
         tasks = [
             joblib.delayed(_train_fold)(
                 self.data.X,
@@ -172,7 +182,9 @@ class Folds:
         ]
         with single_threaded_blas:
             theta = np.stack(self._parallel(tasks))
-        return [self._visit(shape, theta[:, i]) for i in range(len(members))]
+        # One by one: Ctrl-C while scoring leaves what has been scored.
+        for i in range(len(members)):
+            yield self._visit(shape, theta[:, i])
 
     def _visit(self, shape, theta):
         network = Network(shape.layer_sizes, shape.activation, shape.dtype)

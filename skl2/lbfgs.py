@@ -102,13 +102,13 @@ def _projected_gradient(found, bounds):
     return np.abs(np.where(at_bound, 0.0, found.jac)).max()
 
 
-def report(result, penalty, listeners):
-    """Tell the listeners of an iteration; StopIteration if one wishes to stop."""
+def report_iteration(result, penalty, listeners):
+    """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
     theta = result.theta
     value = float(penalty.value(theta[np.newaxis])[0])
-    epoch = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
+    report = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
     # All of them hear of it, before one may stop the run.
-    wishes = [listener(epoch) for listener in listeners]
+    wishes = [listener(report) for listener in listeners]
     if any(wishes):
         raise StopIteration
 
@@ -147,7 +147,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
         result.loss_curve.append(latest)
         result.n_iter += 1
         if listeners:
-            report(result, objective.penalty, listeners)
+            report_iteration(result, objective.penalty, listeners)
 
     try:
         found = _minimize(

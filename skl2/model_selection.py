@@ -113,7 +113,7 @@ class _StackedSearch:
             _detach(bank, attached)
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
-        bank = getattr(self, "_bank", None)
+        bank: Any = getattr(self, "_bank", None)
 
         def evaluate(candidates, *args, **kwargs):
             candidates = list(candidates)
@@ -541,7 +541,8 @@ class _Search:
     def _visit_all(self, folds):
         none = [None] * len(folds.splits)
         members = [folds.members(self._make_member(a), none) for a in self.alphas]
-        self.visits.update(enumerate(folds.fit(self.shape, members)))
+        for k, visit in enumerate(folds.fit(self.shape, members)):
+            self.visits[k] = visit
 
     def collect(self):
         """Scores and their errors, of the λs visited; warn of those that are NaN."""

@@ -17,7 +17,7 @@ separable approximation", 2009 (the inner steps).
 
 import numpy as np
 
-from skl2.lbfgs import FTOL, report
+from skl2.lbfgs import FTOL, report_iteration
 from skl2.stochastic import Result
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.
@@ -293,4 +293,4 @@ class _Run:
         result.loss_curve.append(self.value)
         result.theta[...] = self.w[0]
         if self.listeners:
-            report(result, self.penalty, self.listeners)
+            report_iteration(result, self.penalty, self.listeners)

@@ -38,7 +38,8 @@ class _History:
         sy, yy = _dot(s, y), _dot(y, y)
         good = accepted & (sy > np.finfo(s.dtype).eps * yy)
         i = self._next
-        self.s[i], self.y[i] = s, y
+        # A refused step may have overflowed, and 0 · inf is not 0.
+        self.s[i], self.y[i] = np.where(good, s, 0.0), np.where(good, y, 0.0)
         np.divide(1.0, sy, out=self.rho[i], where=good)
         self.rho[i][~good] = 0.0
         np.divide(sy, yy, out=self.gamma, where=good)

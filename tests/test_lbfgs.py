@@ -76,9 +76,7 @@ def test_split_variables(penalty, alpha):
     x = rng.rand(len(x))
     objective.bind(objective.theta)
     objective.theta[0] = variables.theta(x)
-    J = objective.value_and_grad()[0] - objective.penalty.l1.value(
-        objective.theta
-    )
+    J = objective.value_and_grad()[0] - objective.penalty.l1.value(objective.theta)
     expected = J[0] + strength[split] @ (x[split] + x[P:])
     assert_allclose(f(x)[0], expected, rtol=1e-13)
     # And it is smooth: the gradient by finite differences.

@@ -1231,11 +1231,21 @@ def test_what_leaves_the_process_trains_on_its_own(trainings):
 
 
 def test_a_network_fitted_in_the_scorer_is_not_mixed_up():
-    # Same estimator, other data and other parameters, while the bank is active.
+    # While the bank is active: other rows, then other weights, targets, parameters.
     def refit_and_score(estimator, X, y):
-        other = clone(estimator).set_params(mlp__max_iter=2).fit(X, y)
-        alone = scaled(alpha=other["mlp"].alpha, max_iter=2).fit(X, y)
-        assert_same_networks(other, alone)
+        for params, y_other, weight in [
+            ({}, y, None),
+            ({}, y, np.linspace(0.5, 2.0, len(y))),
+            ({}, y, np.linspace(2.0, 0.5, len(y))),
+            ({}, 2 - y, None),
+            ({"max_iter": 2}, y, None),
+        ]:
+            fit_params = {} if weight is None else {"mlp__sample_weight": weight}
+            other = clone(estimator)
+            other["mlp"].set_params(**params)
+            other.fit(X, y_other, **fit_params)
+            alone = scaled(alpha=other["mlp"].alpha, **params)
+            assert_same_networks(other, alone.fit(X, y_other, **fit_params))
         return estimator.score(X, y)
 
     grid = {"mlp__alpha": ALPHAS}
