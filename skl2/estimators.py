@@ -864,7 +864,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         zeros with every solver. 'group_l1' selects inputs: in the first layer
         Ω(W) = Σ_j ‖W[j, :]‖_2, over all outgoing weights of an input j, which it sets
         to zero together; in the other layers Ω(W) = ‖W‖_F² at the same λ (or at a λ of
-        their own, see `alpha`).
+        their own, see `alpha`). ``SelectFromModel(mlp, threshold=1e-10)`` keeps the
+        inputs that are used; its default threshold is the mean importance.
 
     l1_ratio : float, default=0.5
         ρ in [0, 1] of 'elasticnet'.
@@ -1448,7 +1449,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         zeros with every solver. 'group_l1' selects inputs: in the first layer
         Ω(W) = Σ_j ‖W[j, :]‖_2, over all outgoing weights of an input j, which it sets
         to zero together; in the other layers Ω(W) = ‖W‖_F² at the same λ (or at a λ of
-        their own, see `alpha`).
+        their own, see `alpha`). ``SelectFromModel(mlp, threshold=1e-10)`` keeps the
+        inputs that are used; its default threshold is the mean importance.
 
     l1_ratio : float, default=0.5
         ρ in [0, 1] of 'elasticnet'.

@@ -70,56 +70,91 @@ class _Hessian:
         self.C = np.zeros((len(used), len(used)))
         self.C[np.ix_(places, places)] = scale[:, np.newaxis] * np.linalg.inv(M) * scale
 
-    def restricted(self, free):
-        """The product with B in the coordinates `free` alone."""
-        V = self.V[: len(self.C), free]
-        return lambda d: self.sigma * d - (self.C @ (V @ d)) @ V
 
-
-def _model_minimum(w, slope, product, penalty, steepness):
-    """Where the model of J around w is smallest, to INNER_TOL; shape (1, P).
-
-    Proximal gradient steps with the step sizes of Barzilai & Borwein (1988).
+class _Model:
+    """g'd + ½ d'Bd + h(w + d), J around w, in the coordinates `free`.
 
     Parameters
     ----------
-    w : ndarray of shape (1, P)
-    slope : ndarray of shape (P,)
-        f'(w).
-    product : callable
-        The product with B.
+    hessian : _Hessian
+        B.
     penalty : Penalty
-        h.
-    steepness : float
-        First estimate of the curvature along a step.
+        h, of these coordinates.
+    w : ndarray of shape (1, n_free)
+    grad : ndarray of shape (n_free,)
+        g = f'(w).
+    free : mask of shape (P,) or slice
     """
-    z, best = w, w
-    value = best_value = penalty.nonsmooth_value(w)[0]
-    smooth, recent, first = 0.0, [value], None
-    lowest = 1e-10 * steepness
-    for _ in range(INNER_ITERATIONS):
-        while True:
-            new = z - slope / steepness
-            penalty.prox(new, 1.0 / steepness)
-            d = (new - z)[0]
-            Bd = product(d)
-            size, curvature = float(d @ d), float(d @ Bd)
-            new_smooth = smooth + float(slope @ d) + 0.5 * curvature
-            value = new_smooth + penalty.nonsmooth_value(new)[0]
-            # A step that is steeper than the model along d lowers it by itself.
-            if value <= max(recent) or not steepness * size < curvature:
+
+    def __init__(self, hessian, penalty, w, grad, free):
+        self.sigma, self.C = hessian.sigma, hessian.C
+        self.V = hessian.V[: len(self.C), free]
+        self.penalty, self.w, self.grad = penalty, w, grad
+
+    def product(self, d):
+        """B d."""
+        return self.sigma * d - (self.C @ (self.V @ d)) @ self.V
+
+    def solve(self, r, support):
+        """The d on the coordinates of the mask `support` where (B d - r) is zero."""
+        V, r = self.V[:, support], r[support]
+        # Woodbury's identity.
+        small = self.sigma * np.eye(len(self.C)) - (V @ V.T) @ self.C
+        d = np.zeros(len(support))
+        d[support] = r + (self.C @ np.linalg.solve(small, V @ r)) @ V
+        return d / self.sigma
+
+    def minimum(self):
+        """Where the model is smallest, to INNER_TOL; shape (1, n_free).
+
+        Proximal gradient steps with the step sizes of Barzilai & Borwein (1988). After
+        the first a Newton step in the coordinates that are not zero, in which h is
+        nearly linear: where h matters little that solves the problem at once.
+        """
+        z, slope, smooth = self.w, self.grad, 0.0
+        value = self.penalty.nonsmooth_value(z)[0]
+        best, best_value, recent = z, value, [value]
+        first, steepness = None, self.sigma
+        for k in range(INNER_ITERATIONS):
+            while True:
+                new = z - slope / steepness
+                self.penalty.prox(new, 1.0 / steepness)
+                d = (new - z)[0]
+                Bd, new_smooth, value = self._moved(new, d, slope, smooth)
+                size, curvature = float(d @ d), float(d @ Bd)
+                # A step that is steeper than the model along d lowers it by itself.
+                if value <= max(recent) or not steepness * size < curvature:
+                    break
+                steepness *= 2.0
+            z, slope, smooth = new, slope + Bd, new_smooth
+            length = steepness * size**0.5
+            first = length if first is None else first
+            if k == 0 and len(self.C):
+                # The prox step says what the gradient of h is: -(slope + steepness d)
+                # with the slope before it.
+                leap = -self.solve(Bd - steepness * d, new[0] != 0.0)
+                there = z + leap
+                B_leap, its_smooth, its_value = self._moved(there, leap, slope, smooth)
+                if its_value < value:
+                    z, slope, smooth, value = (
+                        there,
+                        slope + B_leap,
+                        its_smooth,
+                        its_value,
+                    )
+            recent = [*recent[1 - INNER_MEMORY :], value]
+            if value < best_value:
+                best, best_value = z, value
+            if length <= INNER_TOL * first:
                 break
-            steepness *= 2.0
-        z, slope, smooth = new, slope + Bd, new_smooth
-        recent = [*recent[1 - INNER_MEMORY :], value]
-        if value < best_value:
-            best, best_value = z, value
-        length = steepness * size**0.5
-        first = length if first is None else first
-        if length <= INNER_TOL * first:
-            break
-        steepness = max(curvature / size, lowest)
-    return best
+            steepness = max(curvature / size, 1e-10 * self.sigma)
+        return best
+
+    def _moved(self, z, d, slope, smooth):
+        """B d, the smooth part and the whole of the model after a move by d to z."""
+        Bd = self.product(d)
+        smooth = smooth + float(slope @ d) + 0.5 * float(d @ Bd)
+        return Bd, smooth, smooth + self.penalty.nonsmooth_value(z)[0]
 
 
 def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
@@ -127,7 +162,8 @@ def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
 
     Stops as ``skl2.lbfgs.minimize_lbfgs`` does: where no coordinate (no group) is
     further than `tol` from being stationary, or where an iteration decreases J by less
-    than 2.2e-9 relatively, a bound that shrinks with `tol` below 1e-4.
+    than 2.2e-9 relatively, a bound that shrinks with `tol` below 1e-4. `listeners` are
+    called after each iteration, see ``StochasticRun``.
 
     Returns
     -------
@@ -137,11 +173,10 @@ def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
     try:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             run.minimize(max_iter, tol, min(1.0, tol / 1e-4) * FTOL)
-    except StopIteration:
-        # A listener has stopped it.
-        run.result.converged = True
     except KeyboardInterrupt:
         run.result.interrupted = True
+    except StopIteration:
+        run.result.converged, run.result.message = True, "STOP: BY A LISTENER"
     theta[0] = run.w[0]
     result = run.result
     result.theta[...] = theta[0]
@@ -224,11 +259,9 @@ class _Run:
             free, penalty = slice(None), self.penalty
         else:
             penalty = self.penalty.compressed(free)
-        product = hessian.restricted(free)
+        model = _Model(hessian, penalty, self.w[:, free], grad[free], free)
         z = self.w.copy()
-        z[:, free] = _model_minimum(
-            self.w[:, free], grad[free], product, penalty, hessian.sigma
-        )
+        z[:, free] = model.minimum()
         return z
 
     def _line_search(self, z, grad):
