@@ -12,6 +12,7 @@ from benchmarks.problems import PROBLEMS
 from benchmarks.timing import interleaved, ratio, show, table
 
 BOTH = ("skl2", "sklearn")
+ITERATIONS = 50
 N_PREDICTED = 10_000
 
 
@@ -20,8 +21,8 @@ def run_lbfgs(quick, clock="wall"):
     rows = []
     for name in ("breast_cancer", "digits", "two_hidden"):
         for dtype in DTYPES.values():
-            # Below some 25 iterations no stopping rule of either is met.
-            problem = replace(PROBLEMS[name](dtype), solver="lbfgs", n_epochs=25)
+            # So few that no stopping rule of either is met.
+            problem = replace(PROBLEMS[name](dtype), solver="lbfgs", n_epochs=ITERATIONS)
             rows.append(compare(problem, BOTH, 3 if quick else 7, clock))
     return rows
 
