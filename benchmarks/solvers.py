@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -22,7 +23,9 @@ def run_lbfgs(quick, clock="wall"):
     for name in ("breast_cancer", "digits", "two_hidden"):
         for dtype in DTYPES.values():
             # So few that no stopping rule of either is met.
-            problem = replace(PROBLEMS[name](dtype), solver="lbfgs", n_epochs=ITERATIONS)
+            problem = replace(
+                PROBLEMS[name](dtype), solver="lbfgs", n_epochs=ITERATIONS
+            )
             rows.append(compare(problem, BOTH, 3 if quick else 7, clock))
     return rows
 
@@ -59,7 +62,7 @@ def run_predict(quick, clock="wall"):
             models["skl2"].coefs_ = models["sklearn"].coefs_
             models["skl2"].intercepts_ = models["sklearn"].intercepts_
             seconds, results = interleaved(
-                {k: lambda m=m: m.predict_proba(X) for k, m in models.items()},
+                {k: partial(m.predict_proba, X) for k, m in models.items()},
                 5 if quick else 15,
                 clock,
             )

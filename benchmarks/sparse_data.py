@@ -29,7 +29,7 @@ def generated(n_rows, n_features, per_row, seed=0):
         shape=(n_rows, n_features),
     )
     X.sum_duplicates()
-    y = (X[:, : n_features // 2].sum(axis=1).A1 > X[:, n_features // 2 :].sum(axis=1).A1)
+    y = X[:, : n_features // 2].sum(axis=1).A1 > X[:, n_features // 2 :].sum(axis=1).A1
     return X, (y ^ (rng.random(n_rows) < 0.1)).astype(np.int64)
 
 

@@ -37,7 +37,7 @@ class Step:
         stream = check_random_state(0)
         self.theta = self.network.initial_theta(stream)[np.newaxis].copy()
         self.objective.bind(self.theta)
-        self.optimizer = _make_optimizer(shape, [member], self.theta)
+        self.optimizer = _make_optimizer(shape, [member], self.theta, self.network)
         order = BatchOrder([stream], [None], self.data.n_rows, shape.batch_size, True)
         self.batches = order.epoch()
         self.rows = self.batches[0]
@@ -49,13 +49,13 @@ class Step:
         self.data.batch(self.rows)
 
     def forward(self):
-        return self.network.forward(self.x, self.n_rows)
+        return self.network.training_forward(self.x, self.n_rows, self.weight)
 
     def loss(self):
         workspace = self.network.workspace(self.n_rows)
         raw = workspace.a[-1]
         self.objective.loss.value_and_gradient(
-            raw, self.y, self.weight, 1e-3, workspace
+            raw, self.y, self.weight, 1e-3, workspace.loss
         )
 
     def backward(self):

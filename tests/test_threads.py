@@ -6,7 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl2.threads import THREADED_PRODUCT, TINY_PRODUCT, blas_threads_for, single_threaded_blas
+from skl2.threads import (
+    THREADED_PRODUCT,
+    TINY_PRODUCT,
+    blas_threads_for,
+    single_threaded_blas,
+)
 
 
 def blas_threads():
