@@ -857,7 +857,7 @@ def say(text):
 
 
 MEMORY_SETS = {
-    "digits": (64, 100, 10, 1797),
+    "64-100-10": (64, 100, 10, 1797),
     "784-100-10": (784, 100, 10, 10_000),
 }
 MEMORY_TASKS = ("single fit", "StackedGridSearchCV", "ladder", "GridSearchCV(skl2)")

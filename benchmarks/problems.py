@@ -43,7 +43,7 @@ class Problem:
 
     @property
     def n_batches(self):
-        return -(-len(self.X) // self.batch_size)
+        return -(-self.X.shape[0] // self.batch_size)
 
     def initial_weights(self):
         """Glorot-uniform weights and biases, drawn as scikit-learn's MLP draws them."""
@@ -91,30 +91,30 @@ def iris(dtype, epochs=1.0):
 
 def breast_cancer(dtype, epochs=1.0):
     X, y = _bundled(load_breast_cancer, dtype)
-    return Problem("30-32-2, 64, 569", X, y, (32,), 64, _epochs(150, epochs))
+    return Problem("30-32-2, 64, 569", X, y, (32,), 64, _epochs(200, epochs))
 
 
 def digits(dtype, epochs=1.0):
     X, y = _bundled(load_digits, dtype)
-    return Problem("64-100-10, 200, 1797", X, y, (100,), 200, _epochs(60, epochs))
+    return Problem("64-100-10, 200, 1797", X, y, (100,), 200, _epochs(200, epochs))
 
 
 def two_hidden(dtype, epochs=1.0):
     X, y = generated(5000, 20, 2, dtype)
     return Problem(
-        "20-100-100-2, 200, 5000", X, y, (100, 100), 200, _epochs(20, epochs)
+        "20-100-100-2, 200, 5000", X, y, (100, 100), 200, _epochs(50, epochs)
     )
 
 
 def wide_input(dtype, epochs=1.0):
     X, y = generated(10000, 784, 10, dtype)
-    return Problem("784-100-10, 200, 10000", X, y, (100,), 200, _epochs(5, epochs))
+    return Problem("784-100-10, 200, 10000", X, y, (100,), 200, _epochs(8, epochs))
 
 
 def wide(dtype, epochs=1.0):
     X, y = generated(10000, 784, 10, dtype)
     return Problem(
-        "784-512-512-10, 200, 10000", X, y, (512, 512), 200, _epochs(1, epochs)
+        "784-512-512-10, 200, 10000", X, y, (512, 512), 200, _epochs(2, epochs)
     )
 
 

@@ -4,6 +4,7 @@ import inspect
 import warnings
 from copy import copy, deepcopy
 from dataclasses import replace
+from typing import Any
 
 import joblib
 import numpy as np
@@ -79,6 +80,8 @@ def _detach(bank, estimator):
 
 class _StackedSearch:
     """Mixin: lets a bank train the candidates of each fold as stacks."""
+
+    estimator: Any
 
     def fit(self, X, y=None, **params):
         """Run fit with all sets of parameters; see the scikit-learn class.
@@ -412,7 +415,7 @@ def _run(searches):
             f"Search interrupted after {visited} of "
             f"{sum(len(search.alphas) for search in searches)} alphas; the best of "
             "them is used.",
-            stacklevel=5,
+            stacklevel=4,
         )
     for search in searches:
         search.collect()
@@ -464,7 +467,12 @@ class _Search:
             kind = StratifiedShuffleSplit if stratified else ShuffleSplit
             cv = kind(1, test_size=0.2, random_state=self.seed)
         splitter = check_cv(cv, self.y, classifier=classifier)
-        splits = list(splitter.split(np.zeros((n_rows, 1)), self.y))
+        every = np.arange(n_rows)
+        # Rows may come as lists or masks.
+        splits = [
+            (every[np.asarray(train)], every[np.asarray(held_out)])
+            for train, held_out in splitter.split(np.zeros((n_rows, 1)), self.y)
+        ]
         if not splits:
             raise ValueError(f"cv gives no split. Got {cv!r}.")
         for fold, parts in enumerate(splits):
@@ -554,7 +562,7 @@ class _Search:
                 warnings.warn(
                     f"alpha={self.alphas[k]:.4g}: the score is NaN on fold(s) "
                     f"{failed.tolist()}; this alpha can't be chosen.",
-                    stacklevel=6,
+                    stacklevel=5,
                 )
         self.means = self.scores.mean(axis=1)
         self.errors = np.array([_ladder.standard_error(row) for row in self.scores])

@@ -12,6 +12,10 @@ import threadpoolctl
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
 THREADED_PRODUCT = 1 << 24
 
+# Multiply-adds of the largest product below which OpenBLAS uses one thread by itself: a
+# limit would take longer than the prediction of a row.
+TINY_PRODUCT = 1 << 13
+
 
 # Multiply-adds of a pass below which a second thread only waits for the interpreter.
 THREADED_PASS = 1 << 21
@@ -86,6 +90,8 @@ single_threaded_blas = _SingleThreadedBlas()
 def blas_threads_for(layer_sizes, n_rows):
     """BLAS threads as they are for large products, one thread for small ones.
 
+    Tiny products run in one thread without a limit.
+
     Parameters
     ----------
     layer_sizes : sequence of int
@@ -93,7 +99,8 @@ def blas_threads_for(layer_sizes, n_rows):
         Rows in a batch.
     """
     products = zip(layer_sizes, layer_sizes[1:], strict=False)
-    if n_rows * max(n_in * n_out for n_in, n_out in products) > THREADED_PRODUCT:
+    largest = n_rows * max(n_in * n_out for n_in, n_out in products)
+    if not TINY_PRODUCT <= largest <= THREADED_PRODUCT:
         yield
         return
     with single_threaded_blas:

@@ -230,7 +230,9 @@ class Terrain(Folds):
             self.asked.append((k, own, budget))
             # The weights tell which λ they come from.
             thetas = np.full((3, len(own[0].theta)), float(k))
-            yield Visit(self.means[k] + self.spread * np.array([-1.0, 0.0, 1.0]), thetas)
+            yield Visit(
+                self.means[k] + self.spread * np.array([-1.0, 0.0, 1.0]), thetas
+            )
 
 
 def walk(means, start=3, smooth=True, patience=1, band=False, spread=0.0):

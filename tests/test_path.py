@@ -14,9 +14,7 @@ from skl2.model_selection import alpha_max, regularization_path
 from skl2.network import Network
 from skl2.path import RegularizationPath, describe_weights, looks_continuous
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), y - y.mean()

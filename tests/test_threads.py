@@ -6,7 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skl2.threads import THREADED_PRODUCT, blas_threads_for, single_threaded_blas
+from skl2.threads import (
+    THREADED_PRODUCT,
+    TINY_PRODUCT,
+    blas_threads_for,
+    single_threaded_blas,
+)
 
 
 def blas_threads():
@@ -116,3 +121,10 @@ def test_only_large_products_keep_the_threads(two_threads, large, n_rows, larges
     with blas_threads_for((2, n_in, n_out, 1), n_rows):
         assert blas_threads() == ({2} if large else {1})
     assert blas_threads() == {2}
+
+
+def test_tiny_products_are_not_worth_a_limit(two_threads):
+    with blas_threads_for((2, TINY_PRODUCT // 8 - 1, 1), 4):
+        assert blas_threads() == {2}
+    with blas_threads_for((2, TINY_PRODUCT // 8, 1), 4):
+        assert blas_threads() == {1}

@@ -1,7 +1,8 @@
-"""One adapter a library: ``fit(problem) -> (coefs, intercepts, n_epochs)``.
+"""One adapter a library.
 
 ``prepare(problem)`` does what is not to be timed (conversion to the library's arrays)
-and returns a function without arguments that does the work and returns the weights.
+and returns a function without arguments that does the work and returns ``(coefs,
+intercepts, n_epochs)``.
 """
 
 from benchmarks.libraries import bare_matmuls, skl2, sklearn, skorch, torch
@@ -14,3 +15,5 @@ LIBRARIES = {
     "skorch": skorch.prepare,
     "matmuls": bare_matmuls.prepare,
 }
+
+ESTIMATORS = {"skl2": skl2.estimator, "sklearn": sklearn.estimator}

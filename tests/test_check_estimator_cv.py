@@ -1,0 +1,25 @@
+"""scikit-learn's estimator checks of the CV estimators: zero failures."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+
+# Some data sets of the checks have two rows of a class.
+COMMON = {"hidden_layer_sizes": (3,), "alphas": [0.01, 1.0], "cv": 2, "max_iter": 100}
+CONFIGURATIONS = [
+    {"solver": "lbfgs", "tol": 1e-5},
+    {"solver": "lbfgs", "tol": 1e-5, "search": "grid"},
+    {"solver": "lbfgs", "penalty": "l1", "hidden_layer_sizes": ()},
+    {"solver": "adam", "learning_rate_init": 0.05},
+]
+
+
+@parametrize_with_checks(
+    [
+        Estimator(**(COMMON | params))
+        for Estimator in (MLPClassifierCV, MLPRegressorCV)
+        for params in CONFIGURATIONS
+    ]
+)
+def test_estimator_contract(estimator, check):
+    check(estimator)
