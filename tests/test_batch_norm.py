@@ -104,7 +104,7 @@ def test_scale_and_shift_are_not_penalized():
 
 def make_without_penalty(objective):
     objective.penalty = objective.penalty.select(np.arange(3))
-    for part in (objective.penalty.smooth, objective.penalty.nonsmooth):
+    for part in (objective.penalty.smooth, objective.penalty.l1):
         part._layers = []
     return objective.value_and_grad()[1].copy()
 
