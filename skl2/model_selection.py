@@ -343,7 +343,7 @@ class _AlphaSearchCV:
             return
         best = self._template().set_params(alpha=self.alpha_, l1_ratio=self.l1_ratio_)
         best.fit(X, y, sample_weight)
-        learned = {k: v for k, v in vars(best).items() if k not in best.get_params()}
+        learned = {k: v for k, v in vars(best).items() if k[0] == "_" or k[-1] == "_"}
         self.__dict__.update(learned | {"alpha_": self.alpha_})
 
     def _check_ladder(self):

@@ -5,11 +5,12 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
 # Some data sets of the checks have two rows of a class.
-COMMON = {"hidden_layer_sizes": (3,), "alphas": [0.01, 1.0], "cv": 2, "max_iter": 100}
+COMMON = {"hidden_layer_sizes": (3,), "alphas": [1.0, 10.0], "cv": 2, "max_iter": 100}
 CONFIGURATIONS = [
-    {"solver": "lbfgs", "tol": 1e-5},
-    {"solver": "lbfgs", "tol": 1e-5, "search": "grid"},
-    {"solver": "lbfgs", "penalty": "l1", "hidden_layer_sizes": ()},
+    # L-BFGS amplifies the rounding in which weights and repeated rows differ: few steps.
+    {"solver": "lbfgs", "max_iter": 20},
+    {"solver": "lbfgs", "max_iter": 20, "search": "grid"},
+    {"penalty": "l1", "hidden_layer_sizes": (), "learning_rate_init": 0.05},
     {"solver": "adam", "learning_rate_init": 0.05},
 ]
 
