@@ -7,7 +7,7 @@ from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 # Some data sets of the checks have two rows of a class.
 COMMON = {"hidden_layer_sizes": (3,), "alphas": [1.0, 10.0], "cv": 2, "max_iter": 100}
 CONFIGURATIONS = [
-    # L-BFGS amplifies the rounding in which weights and repeated rows differ: few steps.
+    # Few steps: L-BFGS amplifies the rounding in which weights and repeats differ.
     {"solver": "lbfgs", "max_iter": 20},
     {"solver": "lbfgs", "max_iter": 20, "search": "grid"},
     {"penalty": "l1", "hidden_layer_sizes": (), "learning_rate_init": 0.05},

@@ -26,7 +26,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
-import skl2.model_selection
+import skl2.alpha_search
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.alphas import alpha_grid
 from skl2.inspection import optimality
@@ -471,7 +471,7 @@ def test_a_fold_that_lacks_a_class(search):
 
 
 def test_one_holdout_replaces_the_folds_of_large_data(monkeypatch):
-    monkeypatch.setattr(skl2.model_selection, "HOLDOUT_ROWS", 90)
+    monkeypatch.setattr(skl2.alpha_search, "HOLDOUT_ROWS", 90)
     for make, data in [
         (classifier, (X, y)),
         (classifier, (X, LABELS)),

@@ -50,9 +50,9 @@ from test_threads import blas_threads, in_a_thread
 from threadpoolctl import threadpool_limits
 
 import skl2.bank
-import skl2.estimators
+import skl2.base
 from skl2 import MLPClassifier, MLPRegressor
-from skl2.estimators import BaseMLP
+from skl2.base import BaseMLP
 from skl2.model_selection import (
     MLPClassifierCV,
     StackedGridSearchCV,
@@ -223,7 +223,7 @@ def trainings(monkeypatch):
         found.stacks, found.alone = [], 0
 
     monkeypatch.setattr(skl2.bank, "train_stack", in_bank)
-    monkeypatch.setattr(skl2.estimators, "train_stack", in_fit)
+    monkeypatch.setattr(skl2.base, "train_stack", in_fit)
     found.clear = clear
     return found
 
