@@ -60,8 +60,8 @@ import skl2
 from benchmarks.problems import generated
 from benchmarks.timing import table
 from skl2 import MLPClassifier, MLPRegressor
+from skl2.alpha_search import HOLDOUT_ROWS
 from skl2.model_selection import (
-    HOLDOUT_ROWS,
     MLPClassifierCV,
     MLPRegressorCV,
     StackedGridSearchCV,

@@ -114,8 +114,10 @@ class FeatureMask(Augmentation):
 class Mixup(Augmentation):
     """Mixes each row with another one, in X and in y.
 
-    X ← c X + (1 - c) X', y ← c y + (1 - c) y', with c ~ Beta(alpha, alpha) drawn for
-    each row and X', y' a random permutation of the batch. A row keeps its weight.
+    X ← c X + (1 - c) X', y ← c y + (1 - c) y', with c = max(b, 1 - b), b ~ Beta(alpha,
+    alpha) drawn for each row and X', y' a random permutation of the batch. A row keeps
+    its weight, of which it is the larger part: over the batch b and 1 - b give the same
+    mixtures, but only the maximum leaves each class the weight it was given.
 
     Zhang, Cisse, Dauphin & Lopez-Paz, "mixup: beyond empirical risk minimization",
     2018.
@@ -135,6 +137,7 @@ class Mixup(Augmentation):
         self._check("alpha", self.alpha > 0, "a number > 0")
         n_rows = X.shape[0]
         share = random_state.beta(self.alpha, self.alpha, (n_rows, 1)).astype(X.dtype)
+        np.maximum(share, 1 - share, out=share)
         other = random_state.permutation(n_rows)
         mixed_y = share * y + (1 - share) * y[other]
         if issparse(X):

@@ -252,3 +252,12 @@ def test_errors_name_the_transform(transform, message, Estimator):
 def test_dense_transforms_refuse_sparse_rows(Estimator):
     with pytest.raises(ValueError, match="GaussianNoise needs a dense X"):
         train(Estimator, GaussianNoise(), csr_matrix(X))
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.2, 1.0])
+def test_in_mixup_each_row_is_the_larger_part_of_itself(alpha):
+    y = np.eye(50)
+    X, mixed = Mixup(alpha)(y.copy(), y, np.random.RandomState(0))
+    assert_allclose(X, mixed)
+    assert (np.diag(mixed) >= 0.5).all()
+    assert_allclose(mixed.sum(axis=1), 1.0)

@@ -6,7 +6,7 @@ What cannot hold by definition is listed in ``CANNOT_HOLD``, with its reason.
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl2 import MLPClassifier, MLPRegressor
-from skl2.augmentation import FeatureMask, GaussianNoise
+from skl2.augmentation import FeatureMask, GaussianNoise, Mixup
 
 CONFIGURATIONS = [
     {},
@@ -27,6 +27,7 @@ CONFIGURATIONS = [
     {"max_norm": 2.0},
     {"augmentation": GaussianNoise(0.01)},
     {"augmentation": FeatureMask(0.01)},
+    {"augmentation": Mixup(0.01)},
     {"learning_rate": "cosine"},
     # The checks' data sets have few rows.
     {"early_stopping": True, "validation_fraction": 0.3},
