@@ -72,7 +72,7 @@ TOL, PATIENCE = 1e-4, 10
 # Probabilities closer to 0 or 1 than float32 can tell count as this.
 CLIP = 1e-7
 # Seconds after which a run of LassoNet is given up.
-LASSONET_LIMIT = 120
+LASSONET_LIMIT = 60
 
 
 # ---------------------------------------------------------------------- data
@@ -230,7 +230,7 @@ class Task:
     def __post_init__(self):
         scale = self.mlp("scale", solver="lbfgs", max_iter=1).fit(self.X, self.y)
         decades = np.linspace(-3, 3, self.setting.n_alphas)
-        self.alphas = scale.alpha_ * 10.0**decades
+        self.alphas = scale.alpha_[0] * 10.0**decades
 
     @property
     def params(self):
@@ -362,9 +362,9 @@ class Method:
     cost: tuple[float, float] = (0.0, 0.0)
 
 
-def single(task, model, alpha=None):
+def single(task, model):
     model.fit(task.X, task.y)
-    return Outcome(lambda: task.score(model), getattr(model, "alpha_", alpha))
+    return Outcome(lambda: task.score(model), float(model.alpha_[0]))
 
 
 def sklearn_default(task):
@@ -717,7 +717,7 @@ class Stopping:
 
 
 METHODS = {
-    "alpha=1e-4 (default)": Method(lambda t: single(t, t.mlp(), 1e-4)),
+    "alpha=1e-4 (default)": Method(lambda t: single(t, t.mlp())),
     "early_stopping=True": Method(lambda t: single(t, t.mlp(early_stopping=True))),
     "alpha='scale'": Method(lambda t: single(t, t.mlp("scale"))),
     "ladder, 1se": Method(ladder("1se"), cost=(0.04, 0.0)),
