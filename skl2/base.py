@@ -20,6 +20,7 @@ from skl2.alphas import scale_alpha
 from skl2.batch_norm import pooled_rows, unfold
 from skl2.batches import TrainingSet
 from skl2.callbacks import CallbackSupportMixin, fit_with_callbacks
+from skl2.doc_links import DocLinkMixin
 from skl2.fitted import FittedNetwork
 from skl2.network import Network
 from skl2.stack import (
@@ -32,7 +33,7 @@ from skl2.stack import (
 )
 
 
-class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
     """What the classifier and the regressor have in common.
 
     A fit runs in four steps, each a method: check the parameters and the data
@@ -325,24 +326,32 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _describe(self, data, incremental=False, going_on=False):
         """The engine's description of this fit."""
-        n_rows = data.n_rows
+        shape = self._shape(data, incremental)
+        member = self._member(data, len(shape.layer_sizes) - 1)
+        if going_on:
+            member.theta = self._fitted_theta(shape)
+            if shape.batch_norm:
+                moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
+                member.statistics = self._statistics_rows, np.hstack(moments)
+            member.rows_seen = self.t_
+            progress = getattr(self, "_progress", None)
+            if progress is not None:
+                # A copy: should this call fail, the next one finds it as it was.
+                member.progress = deepcopy(progress)
+                member.random_state = member.progress.stream
+        return shape, member
+
+    def _shape(self, data, incremental):
+        """What all members of a stack have in common."""
         layer_sizes = self._layer_sizes(data)
         n_hidden = len(layer_sizes) - 2
-        alpha = self._alpha(data, len(layer_sizes) - 1)
-        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
-        if batch_size > n_rows and self.batch_size != "auto":
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going "
-                "to be clipped",
-                stacklevel=4,
-            )
         dropout = parameters.check_dropout(self.dropout, n_hidden)
-        shape = Shape(
+        return Shape(
             layer_sizes=layer_sizes,
             activation=self.activation,
             loss=self._loss_key(),
             solver=self.solver,
-            batch_size=min(batch_size, n_rows),
+            batch_size=self._rows_in_a_batch(data.n_rows),
             dtype=data.X.dtype.name,
             learning_rate=self.learning_rate,
             power_t=float(self.power_t),
@@ -362,9 +371,22 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             scoring=Keyed(self.scoring if self.early_stopping else None),
             incremental=incremental,
         )
-        member = Member(
+
+    def _rows_in_a_batch(self, n_rows):
+        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        if batch_size > n_rows and self.batch_size != "auto":
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going "
+                "to be clipped",
+                stacklevel=6,
+            )
+        return min(batch_size, n_rows)
+
+    def _member(self, data, n_weight_layers):
+        """What this fit has of its own in a stack."""
+        return Member(
             penalty=self.penalty,
-            alpha=alpha,
+            alpha=self._alpha(data, n_weight_layers),
             l1_ratio=float(self.l1_ratio),
             learning_rate_init=float(self.learning_rate_init),
             momentum=float(self.momentum),
@@ -372,21 +394,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             beta_2=float(self.beta_2),
             epsilon=float(self.epsilon),
             random_state=check_random_state(self.random_state),
-            dropout=dropout,
+            dropout=parameters.check_dropout(self.dropout, n_weight_layers - 1),
             max_norm=None if self.max_norm is None else float(self.max_norm),
         )
-        if going_on:
-            member.theta = self._fitted_theta(shape)
-            if shape.batch_norm:
-                moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
-                member.statistics = self._statistics_rows, np.hstack(moments)
-            member.rows_seen = self.t_
-            progress = getattr(self, "_progress", None)
-            if progress is not None:
-                # A copy: should this call fail, the next one finds it as it was.
-                member.progress = deepcopy(progress)
-                member.random_state = member.progress.stream
-        return shape, member
 
     def _alpha(self, data, n_weight_layers):
         """λ of every weight layer."""
