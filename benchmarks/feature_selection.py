@@ -14,10 +14,12 @@ number k, the densest network of the path with at most k inputs is taken, and
            with alpha='scale': the same for all methods, it judges the choice alone.
 
 `seconds` is the time of the whole path. All networks have one hidden layer of 50 relu
-units. LassoNet runs with its defaults; --multiplier sets the ratio of its λs.
+units. LassoNet runs with its defaults but for the ratio of its λs, --multiplier: its
+own, 1.02, takes five times as long.
 """
 
 import argparse
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -181,6 +183,7 @@ def measure(name, folder, ratios, seeds):
                     ).items()
                 )
                 seconds = time.perf_counter() - start
+                print(f"{name}, {method}: {seconds:.1f} s", file=sys.stderr)
                 for k, (used, score) in path:
                     again = refit(X_train, y_train, X_test, y_test, used, seed)
                     rows.append((method, k, len(used), score, again, seconds))
@@ -215,7 +218,7 @@ def main():
     parser.add_argument("--sets", nargs="+", default=list(DATA_SETS), choices=DATA_SETS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--ratio", type=float, default=1.2, help="of our λs")
-    parser.add_argument("--multiplier", type=float, default=1.02, help="LassoNet's")
+    parser.add_argument("--multiplier", type=float, default=1.1, help="LassoNet's")
     args = parser.parse_args()
     # A step of a path is not trained to the end.
     warnings.simplefilter("ignore", ConvergenceWarning)

@@ -1,0 +1,142 @@
+r"""
+===================================
+From a λ search to a deployed model
+===================================
+
+Choose λ, drop what the penalty has switched off, and hand the model to whoever runs
+it: as a smaller skl2 estimator, as an estimator of scikit-learn (from where skl2onnx
+makes ONNX of it), or as a torch module. All of them predict the same; size and time
+of each are measured.
+"""
+
+# Authors: skl2 developers
+# SPDX-License-Identifier: BSD-3-Clause
+
+import importlib.util
+import pickle
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+
+from skl2.export import compress, to_sklearn, to_torch
+from skl2.model_selection import MLPClassifierCV
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+
+# %%
+# Search
+# ------
+# Cross-validation over λ with an L1 penalty. ``selection="1se"`` takes the largest λ
+# whose score is within one standard error of the best.
+
+mlp = MLPClassifierCV(
+    (50,), penalty="l1", solver="lbfgs", selection="1se", cv=3, max_iter=1000,
+    tol=1e-3, random_state=0,
+)  # fmt: skip
+model = make_pipeline(MaxAbsScaler(), mlp).fit(X_train, y_train)
+path = mlp.path_
+for alpha, mean, error in zip(
+    path.alphas, path.mean_scores, path.standard_errors, strict=True
+):
+    chosen = "  <- chosen" if alpha == mlp.alpha_ else ""
+    print(f"λ = {alpha:6.3g}: log-loss {-mean:.4f} ± {error:.4f}{chosen}")
+print(f"test accuracy {model.score(X_test, y_test):.4f}")
+
+# %%
+# Compress
+# --------
+# ``compress`` removes the units without incoming or outgoing weights and says what
+# that has saved. Its estimator is as good a last step of the Pipeline as the old one.
+
+fitted = model[-1]
+compression = compress(fitted)
+small = compression.estimator
+print(f"units removed: {compression.removed_units}")
+print(f"inputs (pixels) that nobody reads: {len(compression.unused_inputs)} of 64")
+print("multiply-adds for a row: {} -> {}".format(*compression.multiply_adds))
+zeros = sum(np.sum(W == 0) for W in small.coefs_)
+print(f"weights that are left and zero: {zeros} of {compression.multiply_adds[1]}")
+print("bytes of the pickle: {} -> {}".format(*compression.pickle_bytes))
+
+# %%
+# Export
+# ------
+# The scaled test rows go to all of them; the largest difference of a probability
+# tells that they are the same model.
+
+rows = model[:-1].transform(X_test)
+expected = fitted.predict_proba(rows)
+models = {
+    "as fitted": (fitted, fitted.predict_proba),
+    "compressed": (small, small.predict_proba),
+}
+sparse = compress(fitted).estimator.sparsify()
+models["compressed, sparse"] = sparse, sparse.predict_proba
+exported = to_sklearn(small)
+models["scikit-learn"] = exported, exported.predict_proba
+if importlib.util.find_spec("torch"):
+    import torch
+
+    module = to_torch(small, link=True)
+
+    def predict_with_torch(X):
+        with torch.no_grad():
+            return module(torch.from_numpy(X)).numpy()
+
+    models["torch"] = module, predict_with_torch
+
+# %%
+# The time is that of one row, as a service would ask for it, and of all test rows at
+# once; the best of 5.
+
+
+def best_time(function, X, n_calls):
+    def once():
+        begin = time.perf_counter()
+        for _ in range(n_calls):
+            function(X)
+        return (time.perf_counter() - begin) / n_calls
+
+    return min(once() for _ in range(5))
+
+
+# 100 times the test rows: enough to tell the times apart.
+many = np.tile(rows, (100, 1))
+table = {}
+print(f"{'':>18}  largest difference  pickle, bytes  one row, µs  {len(many)} rows, ms")
+for name, (item, predict) in models.items():
+    difference = np.abs(predict(rows) - expected).max()
+    size = len(pickle.dumps(item))
+    one, all_rows = best_time(predict, rows[:1], 100), best_time(predict, many, 1)
+    table[name] = size / 1e3, 1e6 * one, 1e3 * all_rows
+    print(
+        f"{name:>18}  {difference:18.1e}  {size:13d}  {1e6 * one:11.0f}"
+        f"  {1e3 * all_rows:14.1f}"
+    )
+
+# %%
+# The sparse model is the smallest, less than half of what was fitted. It is not the
+# fastest, since a sparse product takes longer for each of its weights than a dense one:
+# sparse for storage, dense for speed. For a single row hardly any time goes into
+# products: checks of the input and the like take it, which torch does not make.
+#
+# The picture
+# -----------
+
+fig, axes = plt.subplots(1, 3, figsize=(13, 3.8), layout="constrained", sharey=True)
+titles = ["size of the pickle, kB", "one row, µs", f"{len(many)} rows, ms"]
+columns = np.transpose(list(table.values()))
+for ax, title, values in zip(axes, titles, columns, strict=True):
+    bars = ax.barh(list(table), values, color=[f"C{i}" for i in range(len(table))])
+    ax.bar_label(bars, fmt="%.3g", padding=3)
+    ax.set_title(title)
+    ax.margins(x=0.18)
+axes[0].invert_yaxis()
+fig.suptitle("The same predictions, a smaller model")
+plt.show()
