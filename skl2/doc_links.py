@@ -23,4 +23,6 @@ class DocLinkMixin:
         return {"module": _PUBLIC.get(module, module), "name": type(self).__name__}
 
     def _get_doc_link(self):
-        return "" if base_url is None else super()._get_doc_link()
+        if base_url is None:
+            return ""
+        return super()._get_doc_link()  # type: ignore[misc]

@@ -195,7 +195,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         λ of each weight layer, as used.
     sparsity_ : ndarray of shape (n_layers - 1,)
         Share of exact zeros in each layer's weights.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of each input's outgoing weights; 0 for an input that is not used.
     loss_ : float
         J at the end: at the last epoch, or at the minimum found by 'lbfgs'.
@@ -225,7 +225,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Inverse link of the output.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X has names that are all strings.
 
     See Also
@@ -413,9 +413,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _encode(self, y, dtype, reset):
         """Targets (n_outputs, n_rows): one-hot, one 0/1 row, or the labels' rows."""
-        check_classification_targets(y)
-        multilabel = type_of_target(y) == "multilabel-indicator"
-        labels = unique_labels(y)
+        labels, multilabel = _labels(y)
         if not hasattr(self, "coefs_") and hasattr(self, "classes_"):
             # The first partial_fit: classes were given.
             self._multilabel = multilabel
@@ -426,17 +424,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     f"{labels.tolist()}; a classifier needs at least 2 classes."
                 )
             self.classes_, self._multilabel = labels, multilabel
-        return self._encode_known(y, dtype, complete=self.warm_start)
+        return self._targets(y, labels, multilabel, dtype, complete=self.warm_start)
 
-    def _encode_known(self, y, dtype, complete=False):
-        """Targets where the classes are known; `complete`: none may be missing."""
-        check_classification_targets(y)
-        multilabel = type_of_target(y) == "multilabel-indicator"
+    def _encode_known(self, y, dtype):
+        """Targets where the classes are known."""
+        labels, multilabel = _labels(y)
+        return self._targets(y, labels, multilabel, dtype)
+
+    def _targets(self, y, labels, multilabel, dtype, complete=False):
+        """Targets of the known classes; `complete`: none may be missing."""
         if multilabel != self._multilabel:
             raise ValueError("y must be multilabel, or not, as in the previous call.")
         if multilabel:
             return np.ascontiguousarray(y.T, dtype=dtype)
-        self._check_known(unique_labels(y), complete)
+        self._check_known(labels, complete)
         index = np.searchsorted(self.classes_, y)
         if len(self.classes_) == 2:
             return (index == 1).astype(dtype)[np.newaxis]
@@ -611,6 +612,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.concatenate([-raw, raw], axis=1)
 
 
+def _labels(y):
+    """The labels of y, and whether it is a multilabel indicator."""
+    check_classification_targets(y)
+    return unique_labels(y), type_of_target(y) == "multilabel-indicator"
+
+
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Multi-layer perceptron regressor with an L2, L1, elastic-net or group penalty.
 
@@ -775,7 +782,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         λ of each weight layer, as used.
     sparsity_ : ndarray of shape (n_layers - 1,)
         Share of exact zeros in each layer's weights.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of each input's outgoing weights; 0 for an input that is not used.
     loss_ : float
         J at the end: at the last epoch, or at the minimum found by 'lbfgs'.
@@ -805,7 +812,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Inverse link of the output.
     n_features_in_ : int
         Number of features seen during fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X has names that are all strings.
 
     See Also

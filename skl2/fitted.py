@@ -67,7 +67,7 @@ class FittedNetwork:
 
     @property
     def feature_importances_(self):
-        """Norm of each input's outgoing weights, shape (n_features_in_,).
+        """Norm of each input's outgoing weights, shape (`n_features_in_`,).
 
         Exactly 0 for an input that the network does not use at all.
         """
