@@ -1,6 +1,5 @@
 """λ read off the data: where a search starts, and where all weights are zero."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy.sparse.linalg import svds
 
 from skl2.batches import row_chunks
 from skl2.network import LossWorkspace
+from skl2.warn import warn
 
 # alpha='scale' is this times ``reference_alpha``: without and with hidden layers. On 13
 # data sets the same two constants are the best of a half-decade grid, or next to it,
@@ -166,12 +166,11 @@ def warn_if_unscaled(data):
         return
     ratio = scales.max() / np.median(scales)
     if ratio > UNSCALED:
-        warnings.warn(
+        warn(
             "X is not scaled: the standard deviation of its largest column is "
             f"{ratio:.3g} times the median one, and a penalty weighs all columns "
             "alike. Put a StandardScaler (MaxAbsScaler for sparse X) before it.",
             UserWarning,
-            stacklevel=2,
         )
 
 

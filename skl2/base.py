@@ -1,6 +1,5 @@
 """A fit, step by step: check, describe, train a stack of one, keep the result."""
 
-import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -31,6 +30,7 @@ from skl2.stack import (
     make_network,
     train_stack,
 )
+from skl2.warn import warn
 
 
 class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, ABC):
@@ -45,6 +45,7 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
     # Set by a search that trains its candidates as stacks, see skl2.bank.
     _seat: Any = None
     loss_curve_: list
+    penalty_curve_: list
     batch_norm_: Any
     # Rows that the batch-norm statistics stand for.
     _statistics_rows: int
@@ -375,10 +376,9 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
     def _rows_in_a_batch(self, n_rows):
         batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
         if batch_size > n_rows and self.batch_size != "auto":
-            warnings.warn(
+            warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going "
                 "to be clipped",
-                stacklevel=6,
             )
         return min(batch_size, n_rows)
 
@@ -462,14 +462,13 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
             strength[0] = 0.0
         decay = member.learning_rate_init * strength.max() / m
         if shape.solver in STOCHASTIC_SOLVERS and decay > 1.0:
-            warnings.warn(
+            warn(
                 f"alpha={self.alpha!r} is too large for learning_rate_init="
                 f"{self.learning_rate_init!r}: one step of weight decay would multiply "
                 f"the weights by 1 - learning_rate_init * alpha / n_samples = "
                 f"{1.0 - decay:.3g} < 0. The step is bounded; lower alpha or "
                 "learning_rate_init, or use solver='lbfgs'.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def _check_finite(self, result, data):
@@ -485,11 +484,10 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
             f"{self.learning_rate_init!r} is too large."
         )
         if result.validation_scores and np.isfinite(result.best_validation_score):
-            warnings.warn(
+            warn(
                 f"Training diverged. {reason} The weights of the best validation score "
                 "are kept.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
             return
         raise ValueError(
@@ -521,6 +519,7 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
             "n_iter_": result.n_iter,
             "loss_": result.loss_curve[-1],
             "loss_curve_": list(result.loss_curve),
+            "penalty_curve_": list(result.penalty_curve),
             "validation_scores_": copy(result.validation_scores),
             "validation_loss_curve_": copy(result.validation_loss_curve),
         }
@@ -531,8 +530,9 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
         self._fitted_dropout = member.dropout
         self.alpha_ = member.alpha
         self.n_iter_ = result.n_iter
-        before = self.loss_curve_ if going_on else []
-        self.loss_curve_ = before + result.loss_curve
+        for name in ("loss_curve_", "penalty_curve_"):
+            before = getattr(self, name) if going_on else []
+            setattr(self, name, before + getattr(result, name[:-1]))
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else result.best_loss
         self.best_loss_ = result.best_loss
         self.t_ = result.rows_seen
@@ -568,23 +568,24 @@ class BaseMLP(FittedNetwork, DocLinkMixin, CallbackSupportMixin, BaseEstimator, 
 
     def _warn_of_the_end(self, shape, result, incremental):
         if result.interrupted:
-            warnings.warn("Training interrupted by user.", stacklevel=5)
+            warn("Training interrupted by user.")
         elif result.converged or incremental or result.diverged_at is not None:
             return
+        elif shape.learning_rate == "cosine" and shape.solver != "lbfgs":
+            # The schedule is at its end, by which training is to be over.
+            return
         elif shape.solver == "lbfgs":
-            warnings.warn(
+            warn(
                 f"lbfgs failed to converge after {result.n_iter} iteration(s): "
                 f"{result.message}. Increase max_iter ({self.max_iter}) or max_fun "
                 f"({self.max_fun}), or scale the data.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
         else:
-            warnings.warn(
+            warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
                 "and the optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _score(self, data):

@@ -73,7 +73,7 @@ class EpochTasks:
         attributes["epoch_metrics_"] = {
             "epoch": result.n_iter,
             "loss": result.loss_curve[-1],
-            "penalty": report.penalty,
+            "penalty": result.penalty_curve[-1],
             "validation_score": result.validation_scores[-1] if validated else None,
             "validation_loss": result.validation_loss_curve[-1] if validated else None,
             "sparsity": [float(np.mean(W == 0)) for W in attributes["coefs_"]],

@@ -204,6 +204,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     loss_curve_ : list of float
         J at each iteration. For the stochastic solvers the mean of the batch losses,
         each before its step, plus the penalty at the start of the epoch.
+    penalty_curve_ : list of float
+        The penalty in each J of `loss_curve_`.
     validation_scores_ : list of float or None
         Score of each epoch, with `early_stopping`.
     validation_loss_curve_ : list of float or None
@@ -791,6 +793,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     loss_curve_ : list of float
         J at each iteration. For the stochastic solvers the mean of the batch losses,
         each before its step, plus the penalty at the start of the epoch.
+    penalty_curve_ : list of float
+        The penalty in each J of `loss_curve_`.
     validation_scores_ : list of float or None
         Score of each epoch, with `early_stopping`.
     validation_loss_curve_ : list of float or None

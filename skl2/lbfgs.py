@@ -102,11 +102,10 @@ def _projected_gradient(found, bounds):
     return np.abs(np.where(at_bound, 0.0, found.jac)).max()
 
 
-def report_iteration(result, penalty, listeners):
+def report_iteration(result, listeners):
     """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
     theta = result.theta
-    value = float(penalty.value(theta[np.newaxis])[0])
-    report = EpochReport(0, result, value, lambda: (theta.copy(), None, None))
+    report = EpochReport(0, result, lambda: (theta.copy(), None, None))
     # All of them hear of it, before one may stop the run.
     wishes = [listener(report) for listener in listeners]
     if any(wishes):
@@ -131,23 +130,24 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
     else:
         variables = _Variables()
     result = Result(theta[0].copy())
-    latest = 0.0
+    latest = latest_penalty = 0.0
 
     def value_and_grad(x):
-        nonlocal latest
+        nonlocal latest, latest_penalty
         theta[0] = variables.theta(x)
         with np.errstate(over="ignore", invalid="ignore"):
             value, grad = objective.value_and_grad()
-        latest = float(value[0])
+        latest, latest_penalty = float(value[0]), float(objective.penalty_value[0])
         return variables.value_and_gradient(x, latest, grad[0].astype(np.float64))
 
     def callback(x):
         # The last point evaluated is the one the line search accepted.
         result.theta[...] = variables.theta(x)
         result.loss_curve.append(latest)
+        result.penalty_curve.append(latest_penalty)
         result.n_iter += 1
         if listeners:
-            report_iteration(result, objective.penalty, listeners)
+            report_iteration(result, listeners)
 
     try:
         found = _minimize(

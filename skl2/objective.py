@@ -62,6 +62,7 @@ class Objective:
         """J, shape (K,), and the gradient of its smooth part, shape (K, P).
 
         The non-smooth part of the penalty is in the value and not in the gradient.
+        The part of the penalty in the value is ``penalty_value``, shape (K,).
         """
         scale = 1.0 / self.total_weight
         batch = self.data.batch
@@ -72,7 +73,8 @@ class Objective:
             value = value + self._loss(batch(rows), scale)
             total += self.grad
         self.penalty.gradient(self.theta, total)
-        return value + self.penalty.value(self.theta), total
+        self.penalty_value = self.penalty.value(self.theta)
+        return value + self.penalty_value, total
 
     def optimality(self):
         """Largest distance of 0 to the sub-differential of J, shape (K, n_layers - 1).

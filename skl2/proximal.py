@@ -291,6 +291,8 @@ class _Run:
         result.n_iter += 1
         result.best_loss = self.value
         result.loss_curve.append(self.value)
+        # The last point evaluated is the one that was accepted.
+        result.penalty_curve.append(float(self.objective.penalty_value[0]))
         result.theta[...] = self.w[0]
         if self.listeners:
-            report_iteration(result, self.penalty, self.listeners)
+            report_iteration(result, self.listeners)

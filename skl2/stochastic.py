@@ -22,6 +22,8 @@ class Result:
     loss_curve : list of float
         J at every epoch: the mean of the batch losses, each before its step, plus the
         penalty at the start of the epoch.
+    penalty_curve : list of float
+        That penalty.
     validation_scores, validation_loss_curve : list of float or None
         Score and mean loss (without the penalty) of the held-out rows at every epoch.
     best_loss, best_validation_score : float or None
@@ -46,6 +48,7 @@ class Result:
 
     theta: np.ndarray
     loss_curve: list = field(default_factory=list)
+    penalty_curve: list = field(default_factory=list)
     validation_scores: Any = None
     validation_loss_curve: Any = None
     best_loss: float | None = None
@@ -106,15 +109,12 @@ class EpochReport:
     member : int
     result : Result
         Up to this epoch, which is ``result.n_iter``; its parameters are not set yet.
-    penalty : float
-        The penalty at the start of the epoch, a part of J.
     parameters : callable () -> (theta, unfolded, statistics)
         The parameters as they would be published, see ``Result``.
     """
 
     member: int
     result: Result
-    penalty: float
     parameters: object
 
 
@@ -133,8 +133,8 @@ class Printer:
     def __call__(self, report):
         result = report.result
         line = f"Iteration {result.n_iter}, loss = {result.loss_curve[-1]:.8f}"
-        if report.penalty:
-            line += f", penalty = {report.penalty:.6g}"
+        if result.penalty_curve[-1]:
+            line += f", penalty = {result.penalty_curve[-1]:.6g}"
         if result.validation_scores is not None:
             line += (
                 f", validation loss = {result.validation_loss_curve[-1]:.6f}"
@@ -253,13 +253,13 @@ class StochasticRun:
         self.rows_seen += self.order.n_rows
         diverged = ~np.isfinite(loss)
         validated = None if self.validation is None else self._validate()
-        self._record(epoch, loss, validated, diverged)
+        self._record(epoch, loss, penalty, validated, diverged)
         improved, exhausted = self.patience.update(
             loss if validated is None else validated[0]
         )
         if validated is not None:
             self._keep_best(improved)
-        diverged |= self._report(penalty)
+        diverged |= self._report()
         self.schedule.end_epoch(self.optimizer, self.rows_seen)
         if exhausted.any():
             stop = self.schedule.out_of_patience(self.optimizer, exhausted)
@@ -292,18 +292,19 @@ class StochasticRun:
         for i in np.flatnonzero(improved):
             self.results[self.members[i]].take(*_member(self._shown, i, np.copy))
 
-    def _record(self, epoch, loss, validated, diverged):
+    def _record(self, epoch, loss, penalty, validated, diverged):
         for i, k in enumerate(self.members):
             result = self.results[k]
             result.n_iter = epoch
             result.loss_curve.append(float(loss[i]))
+            result.penalty_curve.append(float(penalty[i]))
             if validated is not None:
                 result.validation_scores.append(float(validated[0][i]))
                 result.validation_loss_curve.append(float(validated[1][i]))
             if diverged[i]:
                 result.diverged_at = epoch
 
-    def _report(self, penalty):
+    def _report(self):
         """Tell the listeners; returns which members they stop, a bool mask (K,)."""
         stop = np.zeros(len(self.members), dtype=bool)
         for listener in self.listeners:
@@ -311,7 +312,6 @@ class StochasticRun:
                 report = EpochReport(
                     int(k),
                     self.results[k],
-                    float(penalty[i]),
                     lambda i=i: _member(self._publish(), i, np.copy),
                 )
                 if listener(report):

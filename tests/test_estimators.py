@@ -356,3 +356,47 @@ def test_prediction_in_chunks_is_that_of_each_row(Estimator, dtype):
     rows = [0, 299, 300, 301, 599]
     rtol = 1e-10 if dtype == np.float64 else 1e-3
     assert_allclose(predict(many[rows]), all_at_once[rows], rtol=rtol)
+
+
+@pytest.mark.parametrize("solver", [*STOCHASTIC, "lbfgs"])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1", None])
+@both
+def test_the_penalty_curve_is_the_penalty_in_each_j(Estimator, penalty, solver):
+    params = {"solver": solver, "penalty": penalty, "alpha": 0.5, "max_iter": 5}
+    # With momentum the weights in training are not those published after a prox.
+    params["momentum"] = 0.0
+    model = make(Estimator, batch_size=N, **params).fit(X, Y[Estimator])
+    assert len(model.penalty_curve_) == len(model.loss_curve_)
+
+    def omega(W, first):
+        squares, absolutes = (W**2).sum(), np.abs(W).sum()
+        if penalty == "group_l1" and first:
+            return np.sqrt((W**2).sum(axis=1)).sum()
+        mixed = {"l1": absolutes, "elasticnet": 0.5 * (absolutes + squares), None: 0}
+        return mixed.get(penalty, squares)
+
+    longer = make(Estimator, batch_size=N, **params).set_params(max_iter=6)
+    # The penalty of an epoch is that at its start; L-BFGS's that at its end.
+    at = model.penalty_curve_[-1]
+    if solver != "lbfgs":
+        at = longer.fit(X, Y[Estimator]).penalty_curve_[-1]
+    sums = [omega(W, i == 0) for i, W in enumerate(model.coefs_)]
+    assert_allclose(at, 0.5 / (2 * N) * sum(sums), rtol=1e-9)
+    model.set_params(warm_start=True).fit(X, Y[Estimator])
+    assert len(model.penalty_curve_) == len(model.loss_curve_)
+
+
+@both
+def test_a_warning_names_the_line_of_the_user(Estimator):
+    with pytest.warns(UserWarning) as record:
+        make(Estimator, batch_size=100, max_iter=1).fit(X, Y[Estimator])
+    assert len(record) == 2
+    assert {warning.filename for warning in record} == {__file__}
+
+
+@stochastic
+def test_a_cosine_schedule_is_over_at_max_iter(solver, recwarn):
+    model = make(MLPClassifier, solver=solver, learning_rate="cosine", max_iter=3)
+    model.fit(X, Y[MLPClassifier])
+    assert model.n_iter_ == 3
+    assert not recwarn.list

@@ -196,29 +196,9 @@ def test_what_can_not_be_drawn():
         RegularizationPathDisplay.from_path(path)
 
 
-class Recorder:
-    """Keeps what scikit-learn's callbacks hear of each epoch."""
-
-    def __init__(self):
-        self.metrics = []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
-        if context.task_name == "epoch":
-            self.metrics.append(fitted_estimator.epoch_metrics_)
-
-
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_the_loss_curve_is_that_of_the_fit(solver):
-    model = perceptron(solver=solver).fit(X, y)
+    model = perceptron(solver=solver, penalty=None).fit(X, y)
     display = LossCurveDisplay.from_estimator(model)
     assert set(display.lines_) == {"objective"}
     line = display.lines_["objective"]
@@ -247,21 +227,15 @@ def test_the_validation_curve_and_its_best_epoch(cls):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_metrics_of_a_callback_have_the_penalty(early_stopping):
-    pytest.importorskip("sklearn.callback")
-    recorder = Recorder()
-    model = perceptron(alpha=5.0, early_stopping=early_stopping)
-    model.set_callbacks(recorder).fit(X, y)
-    display = LossCurveDisplay.from_metrics(recorder.metrics)
+def test_the_penalty_has_a_curve_of_its_own(early_stopping):
+    model = perceptron(alpha=5.0, early_stopping=early_stopping).fit(X, y)
+    display = LossCurveDisplay.from_estimator(model)
     lines = {key: line.get_ydata() for key, line in display.lines_.items()}
     expected = {"objective", "loss", "penalty"}
     assert set(lines) == expected | ({"validation"} if early_stopping else set())
     assert_array_equal(lines["objective"], model.loss_curve_)
     assert_allclose(lines["loss"] + lines["penalty"], lines["objective"], rtol=1e-12)
     assert (lines["penalty"] > 0).all() and (lines["loss"] > 0).all()
-    if early_stopping:
-        from_model = LossCurveDisplay.from_estimator(model)
-        assert_array_equal(display.best_.get_xdata(), from_model.best_.get_xdata())
 
 
 def test_a_penalty_of_zero_is_drawn_on_a_linear_axis():

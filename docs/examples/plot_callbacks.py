@@ -115,11 +115,11 @@ except ImportError as error:
 # %%
 # The picture
 # -----------
-# What the recorder has kept: J, its parts and the loss on the rows held out, and the
+# J, its parts and the loss on the rows held out, and, from the recorder, the
 # share of weights that are exactly zero.
 
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
-LossCurveDisplay.from_metrics(recorder.metrics, ax=axes[0])
+LossCurveDisplay.from_estimator(mlp, ax=axes[0])
 zeros = np.array([epoch["sparsity"] for epoch in recorder.metrics])
 epochs = np.arange(1, len(zeros) + 1)
 axes[1].plot(epochs, zeros, label=["zeros in layer 1", "zeros in layer 2"])

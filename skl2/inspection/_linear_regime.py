@@ -1,6 +1,5 @@
 """How much of a network is linear: pre-activations, tangents, affine fits."""
 
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +11,7 @@ from sklearn.utils.validation import validate_data
 from skl2.batches import row_chunks
 from skl2.inspection._checks import check_perceptron
 from skl2.layers import ACTIVATIONS
+from skl2.warn import warn
 
 # f'(0) of the activations that have a tangent at 0.
 SLOPES = {
@@ -247,10 +247,9 @@ def linear_regime(estimator, X):
     X = checked_rows(estimator, X)
     n_rows, n_features = X.shape
     if n_rows <= n_features + 1:
-        warnings.warn(
+        warn(
             f"X has {n_rows} rows and {n_features} features: an affine map fits any "
             "output (affine_r2 = 1) unless there are more rows than features + 1.",
-            stacklevel=2,
         )
     name = estimator._fitted_activation
     interval = linear_range(name)

@@ -8,8 +8,7 @@ from skl2.inspection._checks import check_perceptron, make_axes, plain_log_ticks
 class LossCurveDisplay:
     """Training loss, penalty and validation loss over the epochs.
 
-    Make it with ``from_estimator``, or with ``from_metrics`` if the penalty is to be
-    drawn as a curve of its own.
+    Make it with ``from_estimator``.
 
     Parameters
     ----------
@@ -63,7 +62,7 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None):
-        """Draw ``loss_curve_`` (J) and, if there is one, ``validation_loss_curve_``.
+        """Draw ``loss_curve_``, ``penalty_curve_`` and ``validation_loss_curve_``.
 
         Parameters
         ----------
@@ -76,54 +75,18 @@ class LossCurveDisplay:
         display : LossCurveDisplay
         """
         check_perceptron(estimator, cls.__name__)
+        # What ``from_sklearn`` makes has no curves but that of J.
+        curves = {
+            name: getattr(estimator, f"{name}_", None)
+            for name in ("penalty_curve", "validation_loss_curve", "validation_scores")
+        }
+        penalty = curves["penalty_curve"]
         display = cls(
             estimator.loss_curve_,
-            validation_loss=estimator.validation_loss_curve_,
-            best_epoch=_best(estimator.validation_scores_),
+            penalty=penalty if np.any(penalty) else None,
+            validation_loss=curves["validation_loss_curve"],
+            best_epoch=_best(curves["validation_scores"]),
             unit="iteration" if estimator.solver == "lbfgs" else "epoch",
-        )
-        return display.plot(ax=ax)
-
-    @classmethod
-    def from_metrics(cls, metrics, *, ax=None):
-        """Draw what a callback has collected, penalty included.
-
-        Parameters
-        ----------
-        metrics : list of dict
-            ``epoch_metrics_`` of the ``fitted_estimator`` that a callback of
-            scikit-learn gets at the end of each epoch, see the examples.
-        ax : matplotlib Axes, default=None
-
-        Returns
-        -------
-        display : LossCurveDisplay
-
-        Examples
-        --------
-        >>> class Recorder:
-        ...     def __init__(self):
-        ...         self.metrics = []
-        ...     def setup(self, estimator, context): pass
-        ...     def teardown(self, estimator, context): pass
-        ...     def on_fit_task_begin(self, estimator, context): pass
-        ...     def on_fit_task_end(self, estimator, context, *, fitted_estimator):
-        ...         if context.task_name == "epoch":
-        ...             self.metrics.append(fitted_estimator.epoch_metrics_)
-        >>> recorder = Recorder()
-        >>> clf.set_callbacks(recorder).fit(X, y)  # doctest: +SKIP
-        >>> LossCurveDisplay.from_metrics(recorder.metrics)  # doctest: +SKIP
-        """
-        validated = metrics[0]["validation_loss"] is not None
-        columns = {
-            name: [epoch[name] for epoch in metrics]
-            for name in ("loss", "penalty", "validation_loss", "validation_score")
-        }
-        display = cls(
-            columns["loss"],
-            penalty=columns["penalty"],
-            validation_loss=columns["validation_loss"] if validated else None,
-            best_epoch=_best(columns["validation_score"]) if validated else None,
         )
         return display.plot(ax=ax)
 
