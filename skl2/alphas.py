@@ -153,7 +153,7 @@ def alpha_grid(wanted, scale):
         )
     if alphas[0] < 0:
         raise ValueError(
-            f"alphas must be >= 0; the smallest is {alphas[0]!r}. Got {wanted!r}."
+            f"alphas must be >= 0; the smallest is {alphas[0]:g}. Got {wanted!r}."
         )
     return alphas
 
