@@ -1,14 +1,22 @@
-"""Configuration of the documentation, built by ``sphinx-build -W docs docs/_build``."""
+"""Configuration of the documentation, built by ``sphinx-build -W docs docs/_build``.
+
+``-D sphinx_gallery_conf.plot_gallery=0`` leaves out running the examples.
+"""
 
 import os
+import re
 import sys
+from inspect import getdoc, signature
 from pathlib import Path
+
+from numpydoc.docscrape import NumpyDocString
 
 # The examples run in processes that import skl2 from the clone.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import skl2  # noqa: E402
+from skl2 import doc_links  # noqa: E402
 
 project = "skl2"
 author = "skl2 developers"
@@ -21,36 +29,133 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    # Copies MathJax next to the pages: formulas show without a network.
+    "sphinx-mathjax-offline",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples", "Thumbs.db"]
+exclude_patterns = ["_build", "_templates", "examples", "Thumbs.db"]
+templates_path = ["_templates"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
-autodoc_default_options = {"inherited-members": False}
-numpydoc_show_class_members = True
-numpydoc_class_members_toctree = False
-numpydoc_show_inherited_class_members = False
+# The estimators live in private places of the package (skl2.estimators); the pages are
+# those of the names that users import.
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+# `name` in a docstring is code, as scikit-learn's conventions have it.
+default_role = "literal"
+autodoc_default_options = {"members": True, "inherited-members": True}
+# The members are on the page already: the classes' template asks autodoc for them.
+numpydoc_show_class_members = False
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
-    "gallery_dirs": "gallery",
+    "gallery_dirs": "auto_examples",
     "filename_pattern": r"plot_",
     "download_all_examples": False,
     "show_memory": False,
+    # Their pages ask other hosts for scripts.
+    "write_computation_times": False,
     "remove_config_comments": True,
     "within_subsection_order": "FileNameSortKey",
+    # An example that fails or warns of a mistake in itself is a failure of the build.
+    "abort_on_example_error": False,
+    "only_warn_on_example_error": False,
 }
+# From a page of the gallery to the page of a class.
+doc_links.base_url = "../generated/"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skl2"
+html_static_path = ["_static"]
+html_css_files = ["skl2.css"]
 html_theme_options = {
     "navigation_with_keys": False,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "icon_links": [],
+    "footer_start": ["copyright"],
+    "footer_end": [],
 }
 html_show_sourcelink = False
+# No navigation within a section that is a single page.
+html_sidebars = {
+    page: [] for page in ("performance", "inside", "comparison", "changelog")
+}
 suppress_warnings = ["config.cache"]
+
+# The objective as the docstrings write it, for a terminal, and as the pages show it.
+PLAIN = "J = 1/m Σ_i s_i L(y_i, ŷ_i) + 1/(2m) Σ_l λ_l Ω(W_l),"
+TYPESET = (
+    r".. math:: J = \frac{1}{m} \sum_i s_i\, L(y_i, \hat y_i)"
+    r" + \frac{1}{2m} \sum_l \lambda_l\, \Omega(W_l),"
+)
+
+
+# Classes whose docstring says what they add, and the classes where the rest is said.
+EXTENDS = {
+    "MLPClassifierCV": "MLPClassifier",
+    "MLPRegressorCV": "MLPRegressor",
+    "StackedGridSearchCV": "GridSearchCV",
+    "StackedRandomizedSearchCV": "RandomizedSearchCV",
+    "StackedHalvingGridSearchCV": "HalvingGridSearchCV",
+}
+
+
+def inherit_sections(cls, lines):
+    """Add to a class's page the parameters and attributes that it inherits."""
+    base = next(c for c in cls.__mro__ if c.__name__ == EXTENDS[cls.__name__])
+    own, inherited = NumpyDocString("\n".join(lines)), NumpyDocString(getdoc(base))
+    for section in ("Parameters", "Attributes"):
+        listed = {n for item in own[section] for n in item.name.split(", ")}
+        added = []
+        for item in inherited[section]:
+            names = set(item.name.split(", "))
+            if section == "Parameters":
+                names &= set(signature(cls).parameters)
+            if names - listed:
+                added += [f"{item.name} : {item.type}", *indented(item.desc), ""]
+        header = [section, "-" * len(section)]
+        starts = [i for i in range(len(lines)) if lines[i : i + 2] == header]
+        if not starts:
+            lines += ["", *header, *added, ""]
+        else:
+            rest = range(starts[0] + 2, len(lines))
+            # The next section, or the end.
+            end = next((i - 1 for i in rest if lines[i].startswith("---")), len(lines))
+            while not lines[end - 1].strip():
+                end -= 1
+            lines[end:end] = added
+
+
+def indented(lines):
+    return [f"    {line}".rstrip() for line in lines]
+
+
+def adapt_docstring(app, what, name, obj, options, lines):
+    """Complete and typeset a docstring."""
+    if not getattr(obj, "__module__", "skl2").startswith("skl2"):
+        return  # inherited
+    for i, line in enumerate(lines):
+        if line.strip() == PLAIN:
+            lines[i] = TYPESET
+        elif "`" not in line and not line.lstrip().startswith((">>>", "...")):
+            # |z| is an absolute value, not a substitution.
+            lines[i] = line.replace("|", r"\|")
+    if what == "class" and obj.__name__ in EXTENDS:
+        inherit_sections(obj, lines)
+
+
+def unlink(app, what, name, obj, options, lines):
+    """Labels and terms of scikit-learn's documentation are not in this one."""
+    text = re.sub(r":ref:`sphx_glr_\w+\.py`", "its gallery", "\n".join(lines))
+    text = re.sub(r":(?:ref|term):`([^`<]*?)\s*<[^`]*>`", r"*\1*", text)
+    lines[:] = re.sub(r":(?:ref|term):`([^`]*)`", r"``\1``", text).split("\n")
+
+
+def setup(app):
+    # Before numpydoc, which rewrites the sections, and after it.
+    app.connect("autodoc-process-docstring", adapt_docstring, priority=100)
+    app.connect("autodoc-process-docstring", unlink, priority=900)

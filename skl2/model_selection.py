@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from skl2.alpha_search import MLPClassifierCV, MLPRegressorCV, alpha_max
 from skl2.bank import Bank, Seat
 from skl2.base import BaseMLP
+from skl2.doc_links import DocLinkMixin
 from skl2.path import RegularizationPath, regularization_path
 
 __all__ = [
@@ -55,7 +56,7 @@ def _detach(bank, estimator):
             part.memory = None
 
 
-class _StackedSearch:
+class _StackedSearch(DocLinkMixin):
     """Mixin: lets a bank train the candidates of each fold as stacks."""
 
     estimator: Any

@@ -1,0 +1,177 @@
+"""Examples of the documentation run; its reference is complete; diagrams link to it."""
+
+import importlib
+import re
+import subprocess
+import sys
+import warnings
+from inspect import cleandoc, isclass, isfunction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+
+import skl2
+from skl2 import MLPClassifier, MLPRegressor, doc_links, model_selection
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [DOCS / "index.md", *sorted(DOCS.glob("guide/*.md"))]
+MODULES = ["skl2", *(f"skl2.{m}" for m in ("model_selection", "inspection", "export"))]
+MODULES += ["skl2.augmentation"]
+# Names without an underscore that are not meant for users.
+INTERNAL = {"skl2.augmentation": {"Augmentation", "AugmentedSet"}}
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.M | re.S)
+
+
+def required(code):
+    """Modules that the comment "# requires: ..." of a block names."""
+    names = re.search(r"^# requires: (.*)$", code, re.M)
+    return names[1].split(", ") if names else []
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Go to a directory with the files that the guide reads."""
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((300, 4)), rng.randint(2, size=300)
+    np.save(tmp_path / "X.npy", X)
+    np.save(tmp_path / "y.npy", y)
+    np.savetxt(tmp_path / "data.csv", np.column_stack([X, y]), delimiter=",")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_are_examples():
+    assert len(PAGES) >= 8
+    assert sum(map(len, map(blocks, PAGES))) >= 12
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_run(page, files):
+    code = "\n".join(blocks(page))
+    for module in required(code):
+        pytest.importorskip(module)
+    if "__main__" in code:
+        # Starts processes, which import the script.
+        Path("script.py").write_text(code)
+        subprocess.run([sys.executable, "script.py"], check=True, timeout=120)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        exec(compile(code, str(page), "exec"), {"__name__": "page"})
+
+
+def public_names(module):
+    module = importlib.import_module(module)
+    if hasattr(module, "__all__"):
+        return set(module.__all__)
+    own = {
+        name
+        for name, value in vars(module).items()
+        if (isclass(value) or isfunction(value))
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    }
+    return own - INTERNAL.get(module.__name__, set())
+
+
+def reference():
+    """The names that docs/api.rst lists, by module."""
+    listed, module = {}, None
+    for line in (DOCS / "api.rst").read_text().splitlines():
+        if match := re.match(r"\.\. currentmodule:: (\S+)", line):
+            module = listed.setdefault(match[1], set())
+        elif match := re.match(r"   (\w+)$", line):
+            module.add(match[1])
+    return listed
+
+
+def test_reference_lists_every_public_name():
+    assert reference() == {module: public_names(module) for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_names_have_docstrings(module):
+    for name in public_names(module):
+        assert len(getattr(importlib.import_module(module), name).__doc__ or "") > 30
+
+
+X, y = make_classification(60, random_state=0)
+GRID = {"alpha": [1.0, 2.0]}
+SMALL = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
+ESTIMATORS = [
+    MLPClassifier(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
+    MLPClassifier(**SMALL, solver="lbfgs"),
+    MLPRegressor(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
+    model_selection.MLPClassifierCV(**SMALL, alphas=2),
+    model_selection.MLPRegressorCV(**SMALL, alphas=2),
+    model_selection.StackedGridSearchCV(MLPClassifier(**SMALL), GRID),
+    model_selection.StackedRandomizedSearchCV(MLPClassifier(**SMALL), GRID, n_iter=1),
+]
+
+
+def documented_attributes(cls):
+    """Names in the sections "Attributes" of a class and those that it builds on."""
+    names = set()
+    for base in cls.__mro__:
+        doc = cleandoc(base.__doc__ or "")
+        section = re.search(
+            r"^Attributes\n-+\n(.*?)(?=^\w[^\n]*\n---|\Z)", doc, re.M | re.S
+        )
+        if section:
+            heads = re.findall(r"^(\w.*?)(?: :|$)", section[1], re.M)
+            names |= {name for head in heads for name in head.split(", ")}
+    return names
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_every_attribute_is_documented(estimator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        estimator.fit(X, y)
+    cls = type(estimator)
+    properties = {
+        name for name in dir(cls) if isinstance(getattr(cls, name), property)
+    } & set(dir(estimator))
+    public = {
+        name
+        for name in properties | set(vars(estimator))
+        if name.endswith("_") and not name.startswith("_")
+    }
+    assert len(public) > 5
+    assert public - documented_attributes(cls) == set()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_diagrams_link_to_the_reference(estimator, monkeypatch):
+    monkeypatch.setattr(doc_links, "base_url", "https://docs.invalid/generated/")
+    link = estimator._get_doc_link()
+    page = re.fullmatch(r"https://docs\.invalid/generated/(.*)\.(\w+)\.html", link)
+    assert page[2] in reference()[page[1]]
+    assert type(estimator) is getattr(importlib.import_module(page[1]), page[2])
+    assert link in make_pipeline(estimator)._repr_html_()
+
+
+def test_no_links_without_an_address():
+    assert doc_links.base_url is None
+    for estimator in ESTIMATORS:
+        assert estimator._get_doc_link() == ""
+
+
+def test_classes_of_users_have_no_link(monkeypatch):
+    monkeypatch.setattr(doc_links, "base_url", "https://docs.invalid/")
+    assert type("Own", (MLPClassifier,), {"__module__": "own"})()._get_doc_link() == ""
+
+
+def test_every_module_is_in_the_list_of_contributing():
+    text = (DOCS.parent / "CONTRIBUTING.md").read_text()
+    listed = re.findall(r"^\| `([\w/.]+)` \|", text, re.M)
+    package = Path(skl2.__file__).parent
+    there = {p.name for p in package.glob("*.py")}
+    there |= {f"{p.parent.name}/" for p in package.glob("*/__init__.py")}
+    assert sorted(listed) == sorted(there)
