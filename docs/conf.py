@@ -50,6 +50,31 @@ autodoc_default_options = {"members": True, "inherited-members": True}
 # The members are on the page already: the classes' template asks autodoc for them.
 numpydoc_show_class_members = False
 
+
+class GalleryOrder:
+    """From the first search to a deployed model."""
+
+    names = [
+        "select_lambda",
+        "early_stopping",
+        "l1_sparsity",
+        "linear_regime",
+        "weight_decay",
+        "per_layer_alpha",
+        "regularizers",
+        "regularization_path",
+        "feature_selection",
+        "callbacks",
+        "deployment",
+    ]
+
+    def __init__(self, folder):
+        pass
+
+    def __call__(self, filename):
+        return self.names.index(filename.removeprefix("plot_").removesuffix(".py"))
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
@@ -59,7 +84,7 @@ sphinx_gallery_conf = {
     # Their pages ask other hosts for scripts.
     "write_computation_times": False,
     "remove_config_comments": True,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": GalleryOrder,
     # An example that fails or warns of a mistake in itself is a failure of the build.
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,

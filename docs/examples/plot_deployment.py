@@ -49,6 +49,11 @@ for alpha, mean, error in zip(
 print(f"test accuracy {model.score(X_test, y_test):.4f}")
 
 # %%
+# What is to be deployed; the question mark of a box leads to its page.
+
+model  # noqa: B018
+
+# %%
 # Compress
 # --------
 # ``compress`` removes the units without incoming or outgoing weights and says what
