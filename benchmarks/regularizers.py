@@ -48,11 +48,12 @@ METHODS = [
         [{"dropout": p} for p in ([0.0, 0.1, 0.1], [0.0, 0.2, 0.2])],
         "augmentation",
     ),
-    # What is augmented takes longer to learn.
+    # What is augmented takes longer to learn, and stands more of it: after 80 epochs
+    # shifts by a pixel have the smaller log-loss on the held-out images.
     (
-        "augmentation + dropout, long",
-        [{"max_iter": 150}],
-        "augmentation + dropout",
+        "augmentation, 150 epochs",
+        [{"augmentation": flips_and_shifts(1), "penalty": None, "max_iter": 150}],
+        None,
     ),
     (
         "early stopping",

@@ -1,12 +1,13 @@
 """MLPClassifierCV and MLPRegressorCV: λ chosen by cross-validation; λ_max."""
 
 import inspect
-import warnings
+from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 
 import joblib
 import numpy as np
+from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
@@ -21,13 +22,14 @@ from skl2.base import BaseMLP
 from skl2.estimators import MLPClassifier, MLPRegressor
 from skl2.network import Network
 from skl2.path import looks_continuous, make_path
+from skl2.warn import warn
 
 
 def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=None):
     """The λ from which on a linear model has no weight left.
 
     For 'l1' and 'elasticnet' the smallest λ at which all weights of the network without
-    a hidden layer are zero (λ_max of a regularization path): 2 max_ij |G_ij| / ρ with
+    a hidden layer are zero (λ_max of a regularization path): ``2 max|G| / ρ`` with
     G = Xᵀ(Y - Ȳ) for the squared error and the log-loss. For 'group_l1' the norms of
     the rows of G take the place of its entries. For 'l2', which sets no weight to zero,
     σ_max(G): above it a network with a hidden layer shrinks to the null model.
@@ -245,14 +247,36 @@ def _run(searches):
         if not any(search.visits for search in searches):
             raise
         visited = sum(len(search.visits) for search in searches)
-        warnings.warn(
+        warn(
             f"Search interrupted after {visited} of "
             f"{sum(len(search.alphas) for search in searches)} alphas; the best of "
-            "them is used.",
-            stacklevel=4,
+            "them is used."
         )
     for search in searches:
         search.collect()
+
+
+@contextmanager
+def _sent_once(data):
+    """On a dask cluster, send `data` to each worker once for all that is done inside.
+
+    By itself joblib sends them with each call of Parallel: at every step of a ladder.
+    """
+    backend, _ = get_active_backend(prefer="threads")
+    client = getattr(backend, "client", None)
+    if client is None:
+        yield
+        return
+    arrays = [a for a in (data.X, data.y, data.sample_weight) if a is not None]
+    # hash=False as in joblib: see dask/distributed#3703.
+    futures = client.scatter(arrays, broadcast=True, hash=False)
+    sent = {id(a): f for a, f in zip(arrays, futures, strict=True)}
+    backend.data_futures.update(sent)
+    try:
+        yield
+    finally:
+        for key in sent:
+            backend.data_futures.pop(key, None)
 
 
 class _Search:
@@ -344,7 +368,10 @@ class _Search:
 
     def run(self):
         """Search; what has been visited is in ``visits``, should Ctrl-C end it."""
-        with joblib.Parallel(n_jobs=self.cv.n_jobs, prefer="threads") as parallel:
+        with (
+            _sent_once(self.data),
+            joblib.Parallel(n_jobs=self.cv.n_jobs, prefer="threads") as parallel,
+        ):
             folds = _ladder.Folds(
                 self.data,
                 self.splits,
@@ -393,10 +420,9 @@ class _Search:
             self.scores[k] = visit.scores
             failed = np.flatnonzero(np.isnan(visit.scores))
             if len(failed):
-                warnings.warn(
+                warn(
                     f"alpha={self.alphas[k]:.4g}: the score is NaN on fold(s) "
-                    f"{failed.tolist()}; this alpha can't be chosen.",
-                    stacklevel=5,
+                    f"{failed.tolist()}; this alpha can't be chosen."
                 )
         self.means = self.scores.mean(axis=1)
         self.errors = np.array([_ladder.standard_error(row) for row in self.scores])

@@ -149,8 +149,9 @@ class Bank:
         return [params for group, _, params in described if group in groups]
 
     def _train(self, todo, data):
-        data = copy(data)
-        data.abandoned = threading.Event()
+        # X goes by itself: a cluster sends it to a worker once, not with each task.
+        X, data = data.X, copy(data)
+        data.X, data.abandoned = None, threading.Event()
         stacks: dict = {}
         for key, (loss, (shape, member), validation) in todo.items():
             keys, members, *_ = stacks.setdefault(shape, ([], [], loss, validation))
@@ -162,7 +163,7 @@ class Bank:
             for shape, (keys, members, loss, validation) in stacks.items():
                 for part in chunks(shape, len(members), n_workers):
                     task = joblib.delayed(_train_chunk)(
-                        shape, loss, members[part], data, validation, n_workers > 1
+                        shape, loss, members[part], X, data, validation, n_workers > 1
                     )
                     tasks.append(task)
                     owners.append(keys[part])
@@ -200,7 +201,9 @@ def chunks(shape, n_members, n_workers):
     return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
-def _train_chunk(shape, loss, members, data, validation, one_blas_thread):
+def _train_chunk(shape, loss, members, X, data, validation, one_blas_thread):
+    data = copy(data)
+    data.X = X
     try:
         with _one_blas_thread(one_blas_thread):
             return train_stack(shape, loss, members, data, *validation)

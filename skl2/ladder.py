@@ -82,11 +82,15 @@ def _train_fold(X, y, sample_weight, rows, shape, loss, members, validation):
         weight = None if sample_weight is None else sample_weight[rows]
         data = TrainingSet(X[rows], y[:, rows], weight)
         watched = validation(data)
-    with single_threaded_blas:
-        results = train_stack(shape, loss, members, data, *watched)
-    if any(r.interrupted for r in results):
-        # A fit alone keeps what it has; here the whole search is to end.
-        raise KeyboardInterrupt
+    # L-BFGS trains its members one after another: Ctrl-C shall not wait for the others.
+    stacks = [[m] for m in members] if shape.solver == "lbfgs" else [members]
+    results = []
+    for stack in stacks:
+        with single_threaded_blas:
+            results += train_stack(shape, loss, stack, data, *watched)
+        if any(r.interrupted for r in results):
+            # A fit alone keeps what it has; here the whole search is to end.
+            raise KeyboardInterrupt
     return np.stack(
         [r.theta if r.diverged_at is None else r.theta * np.nan for r in results]
     )

@@ -1,5 +1,6 @@
 """MLPClassifierCV and MLPRegressorCV: λ chosen by cross-validation."""
 
+import pickle
 import threading
 import warnings
 
@@ -9,10 +10,11 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectFromModel
-from sklearn.linear_model import LogisticRegressionCV
+from sklearn.linear_model import LassoCV, LogisticRegressionCV
 from sklearn.metrics import get_scorer, log_loss, make_scorer, mean_squared_error
 from sklearn.model_selection import (
     GridSearchCV,
@@ -25,12 +27,15 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
+from sklearn.utils import get_tags
 
 import skl2.alpha_search
+import skl2.ladder
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.alphas import alpha_grid
 from skl2.inspection import optimality
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+from skl2.objective import Objective
 
 # Small networks and short fits need not converge.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -406,6 +411,67 @@ def test_float32_stays_float32(container, penalty):
     )
 
 
+@pytest.fixture
+def few_steps(monkeypatch):
+    """A few steps at each λ of the ladder: later ones amplify what rounding made."""
+    for name in ("FIRST", "STEP", "FIRST_L1", "STEP_L1"):
+        monkeypatch.setattr(skl2.ladder, name, 6)
+
+
+@pytest.mark.parametrize("search", ["ladder", "grid"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_weights_are_repetition(make, penalty, search, few_steps):
+    """On folds that hold the copies of a row together."""
+    data, target = (X, y) if make is classifier else (X_reg, y_reg)
+    rows = np.repeat(np.arange(90), WEIGHT.astype(int))
+    cv = [
+        tuple(np.flatnonzero(np.isin(rows, part)) for part in split) for split in FOLDS
+    ]
+    options = {"penalty": penalty, "search": search, "max_iter": 6}
+    weighted = make(**options).fit(data, target, WEIGHT)
+    repeated = make(**options, cv=cv).fit(data[rows], target[rows])
+    assert_allclose(weighted.scores_, repeated.scores_, rtol=1e-8)
+    assert weighted.alpha_ == repeated.alpha_
+
+
+@pytest.mark.parametrize("search", ["ladder", "grid"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_sparse_data_give_the_same(penalty, search, few_steps):
+    dense, sparse = (
+        classifier(penalty=penalty, search=search, max_iter=6).fit(container(X), y)
+        for container in (np.asarray, sp.csr_matrix)
+    )
+    assert_allclose(sparse.scores_, dense.scores_, rtol=1e-8)
+    assert sparse.alpha_ == dense.alpha_
+
+
+KINDS = {
+    "CSR": (sp.csr_matrix(X), y, None),
+    "float32": (X.astype(np.float32), y, None),
+    "CSR-float32-weights": (sp.csr_matrix(X.astype(np.float32)), y, WEIGHT),
+    "multilabel-weights": (X, LABELS, WEIGHT),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_ladder_works_for_all_data_and_fits_as_without(
+    solver, penalty, kind, few_steps
+):
+    """The λ it walks to is the solver's to fit, on the very data given."""
+    data = KINDS[kind]
+    model = classifier(solver=solver, penalty=penalty, max_iter=3, batch_size=20)
+    model.fit(*data)
+    same_network(model, plain(model).fit(*data))
+    # All solvers share the walk.
+    walked = classifier(penalty=penalty, max_iter=3).fit(*data)
+    assert_array_equal(model.scores_, walked.scores_)
+    assert np.isfinite(model.best_score_)
+    assert model.coefs_[0].dtype == data[0].dtype
+
+
 def test_data_are_not_altered():
     data, target, weight = X.copy(), y.copy(), WEIGHT.copy()
     for array in (data, target, weight):
@@ -435,6 +501,29 @@ def test_cv(cv, n_folds, search):
     model = classifier(cv=cv, search=search).fit(X, y)
     assert model.n_folds_ == n_folds
     assert model.scores_.shape == (3, n_folds)
+
+
+@pytest.mark.parametrize("search", ["ladder", "grid"])
+def test_boolean_masks_and_lists_are_splits_too(search):
+    masks = [tuple(np.isin(np.arange(90), part) for part in split) for split in FOLDS]
+    lists = [tuple(part.tolist() for part in split) for split in FOLDS]
+    expected, by_list, by_mask = (
+        classifier(search=search, cv=cv).fit(X, y).scores_
+        for cv in (FOLDS, lists, masks)
+    )
+    assert_array_equal(by_list, expected)
+    assert_array_equal(by_mask, expected)
+
+
+@pytest.mark.parametrize("part", ["training", "held-out"])
+def test_a_fold_without_weight_is_named(part):
+    weight = np.ones(90)
+    weight[FOLDS[1][0 if part == "training" else 1]] = 0.0
+    # Fold 0 has rows with a weight on both sides in either case.
+    every = np.arange(90)
+    with warnings.catch_warnings(action="error"):
+        with pytest.raises(ValueError, match=f"No {part} row of fold 1 has a weight"):
+            classifier(cv=[(every, every), FOLDS[1]]).fit(X, y, weight)
 
 
 def test_the_default_is_five_folds_stratified():
@@ -589,6 +678,33 @@ def test_there_is_no_partial_fit():
         classifier(solver="adam").partial_fit(X, y)
 
 
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_clone_and_pickle(make):
+    data = (X, y) if make is classifier else (X_reg, y_reg)
+    # (A splitter equals no other one, its copy included.)
+    model = make(l1_ratio=[0.1, 0.2], cv=3)
+    twin = clone(model)
+    assert twin.get_params() == model.get_params()
+    model.fit(*data)
+    assert not hasattr(clone(model), "alpha_")
+    loaded = pickle.loads(pickle.dumps(model))
+    assert_array_equal(loaded.predict(data[0]), model.predict(data[0]))
+    assert loaded.alpha_ == model.alpha_
+    assert_array_equal(loaded.path_.scores, model.path_.scores)
+    assert get_tags(model).input_tags.sparse
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+def test_nothing_of_the_data_is_kept(make):
+    data = (X, y) if make is classifier else (X_reg, y_reg)
+    small, large = (
+        len(pickle.dumps(make().fit(np.repeat(data[0], n, 0), np.repeat(data[1], n))))
+        for n in (1, 20)
+    )
+    # 1,710 rows more, and not a number for each of them.
+    assert abs(large - small) < 5_000
+
+
 def test_in_a_pipeline_and_a_search():
     pipe = make_pipeline(StandardScaler(), classifier())
     assert cross_val_score(pipe, 100.0 * X, y, cv=2).min() > 0.85
@@ -639,6 +755,21 @@ def test_without_hidden_layers_it_is_logistic_regression_cv():
     assert visited.sum() >= 2
     assert_allclose(ours.scores_[visited], scores[visited], rtol=2e-2, atol=2e-4)
     assert ours.best_index_ == scores.mean(axis=1).argmax()
+
+
+def test_without_hidden_layers_it_is_lasso_cv():
+    alphas = np.array([1.0, 5.0, 20.0, 60.0])
+    options = {"hidden_layer_sizes": (), "penalty": "l1", "search": "grid"}
+    ours = regressor(**options, alphas=alphas, tol=1e-10, max_iter=3000)
+    ours.fit(X_reg, y_reg)
+    # Collinear columns: coordinate descent needs more than its 1,000 default passes.
+    lasso = LassoCV(alphas=alphas / (2 * 90), cv=CV, tol=1e-12, max_iter=100_000)
+    lasso.fit(X_reg, y_reg)
+    # Its λs descend. L-BFGS leaves 3e-8 at this tol (1e-9 at 1e-12).
+    assert_allclose(-ours.scores_, lasso.mse_path_[::-1], rtol=1e-7)
+    assert_allclose(ours.alpha_, lasso.alpha_ * 180)
+    assert_allclose(ours.coefs_[0][:, 0], lasso.coef_, atol=1e-7)
+    assert_array_equal(ours.coefs_[0][:, 0] == 0, lasso.coef_ == 0)
 
 
 # ------------------------------------------------------------------ bad input
@@ -703,6 +834,17 @@ def scorer_that_fails_at(*alphas):
         return np.nan if k in alphas else estimator.score(X, y)
 
     return scorer
+
+
+def test_a_nan_score_takes_that_alpha_out():
+    with pytest.warns(UserWarning, match=r"alpha=0.01: the score is NaN") as record:
+        model = classifier(search="grid", scoring=scorer_that_fails_at(0)).fit(X, y)
+    assert np.isnan(model.scores_).all(axis=1).tolist() == [True, False, False]
+    assert model.alpha_ in ALPHAS[1:]
+    (message,) = messages(record, "score is NaN")
+    assert "[0, 1, 2]" in message
+    # The line of the user's code.
+    assert {w.filename for w in record} == {__file__}
 
 
 def test_a_nan_score_on_one_fold_is_enough():
@@ -808,6 +950,72 @@ def interrupting(after):
 
     scorer.calls = calls
     return scorer
+
+
+@pytest.mark.parametrize("search", ["ladder", "grid"])
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_ctrl_c_keeps_the_best_so_far(penalty, search):
+    # In the second λ of three.
+    scorer = interrupting(5)
+    model = classifier(search=search, penalty=penalty, scoring=scorer, max_iter=8)
+    with pytest.warns(UserWarning, match=r"interrupted after 1 of 3 alphas") as record:
+        model.fit(X, y)
+    assert len(scorer.calls) == 5
+    visited = np.isfinite(model.scores_).all(axis=1)
+    assert visited.sum() == 1
+    assert visited[model.best_index_]
+    same_network(model, plain(model).fit(X, y))
+    # The refit's warnings too name the line of the user's code.
+    assert {w.filename for w in record} == {__file__}
+
+
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_ctrl_c_in_the_training_of_a_fold_ends_the_search(solver, penalty, monkeypatch):
+    """A fit alone would stop there, keep what it has and go on to the next."""
+    calls = []
+    name = "value_and_grad" if solver == "lbfgs" else "batch_loss"
+    own = getattr(Objective, name)
+
+    def interrupted(self, *args):
+        calls.append(None)
+        if len(calls) == 8:
+            raise KeyboardInterrupt
+        return own(self, *args)
+
+    monkeypatch.setattr(Objective, name, interrupted)
+    model = classifier(solver=solver, penalty=penalty, search="grid")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert len(calls) == 8
+    assert not hasattr(model, "alpha_")
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_ctrl_c_in_the_training_of_a_step_keeps_the_steps_before(penalty, monkeypatch):
+    """The first λ has been visited when the second one is interrupted."""
+    own, visits = skl2.ladder.Folds._visit, []
+
+    def noted(self, shape, theta):
+        visits.append(None)
+        return own(self, shape, theta)
+
+    evaluate = Objective.value_and_grad
+    pending = [KeyboardInterrupt()]
+
+    def interrupted(self, *args):
+        if visits and pending:
+            raise pending.pop()
+        return evaluate(self, *args)
+
+    monkeypatch.setattr(skl2.ladder.Folds, "_visit", noted)
+    monkeypatch.setattr(Objective, "value_and_grad", interrupted)
+    model = classifier(penalty=penalty)
+    with pytest.warns(UserWarning, match="interrupted after 1 of 3 alphas"):
+        model.fit(X, y)
+    assert len(visits) == 1
+    assert model.alpha_ == 1.0
+    same_network(model, plain(model).fit(X, y))
 
 
 def test_ctrl_c_ends_the_search_over_all_l1_ratios():
