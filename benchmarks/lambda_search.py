@@ -286,13 +286,24 @@ def make_task(setting, data, seed):
     if setting.regression:
         y = ((y - y[train].mean()) / y[train].std()).astype(np.float32)
     if groups is not None:
-        folds = StratifiedGroupKFold(setting.n_folds, shuffle=True, random_state=seed)
-        folds = folds.split(X[train], y[train], groups[train])
+        folds = _group_folds(setting, X[train], y[train], groups[train], seed)
     else:
         kind = KFold if setting.regression else StratifiedKFold
         folds = kind(setting.n_folds, shuffle=True, random_state=seed)
         folds = folds.split(X[train], y[train])
     return Task(setting, seed, X[train], y[train], X[test], y[test], list(folds))
+
+
+def _group_folds(setting, X, y, groups, seed):
+    """Folds with every class in each held-out part: without, there is no log-loss."""
+    for attempt in range(100):
+        folds = StratifiedGroupKFold(
+            setting.n_folds, shuffle=True, random_state=1000 * attempt + seed
+        )
+        found = list(folds.split(X, y, groups))
+        if all(len(np.unique(y[test])) == len(np.unique(y)) for _, test in found):
+            return found
+    raise ValueError(f"{setting.name}: no folds have all classes; use fewer folds.")
 
 
 def _split(setting, y, groups, seed):
@@ -807,8 +818,9 @@ def differences(a, b):
 
 def _same(a, b, column):
     a, b = (search.cv_results_.get(column) for search in (a, b))
+    # NaN is NaN: a score that can't be computed can't be in the other search either.
     return len(a) == len(b) and all(
-        x == y for x, y in zip(list(a), list(b), strict=True)
+        x == y or (x != x and y != y) for x, y in zip(list(a), list(b), strict=True)
     )
 
 

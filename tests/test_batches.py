@@ -247,3 +247,21 @@ def test_digest_is_that_of_the_content():
     # 'F' and 'strided' hold the content of 'C' and may or may not be told apart.
     distinct = [d for i, d in enumerate(digests) if i not in range(2, 6)]
     assert len(set(distinct)) == len(distinct)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_digest_sees_every_bit_of_a_large_array(dtype):
+    X = np.random.default_rng(0).standard_normal((300, 101)).astype(dtype)
+    y = np.zeros((1, 300), dtype)
+    digests = {TrainingSet(X, y).digest()}
+    bits = X.reshape(-1).view(np.uint8)
+    places = [0, 7, 8192, 70_000, X.nbytes - 1]
+    for place in places:
+        for bit in range(8):
+            bits[place] ^= 1 << bit
+            digests.add(TrainingSet(X, y).digest())
+            bits[place] ^= 1 << bit
+    # The order of rows and columns, and the sign of all.
+    for other in (X[::-1].copy(), X[:, ::-1].copy(), -X, np.vstack([X[1:], X[:1]])):
+        digests.add(TrainingSet(other, y).digest())
+    assert len(digests) == 1 + 8 * len(places) + 4
