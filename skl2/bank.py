@@ -85,6 +85,14 @@ class Bank:
         self._descriptions = {}
         self.active = True
 
+    def one_blas_thread(self):
+        """Limits BLAS as in the processes of a search with as many jobs.
+
+        Scores are computed here; large products round differently in two threads.
+        """
+        with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
+            return _one_blas_thread(joblib.effective_n_jobs(self.n_jobs) > 1)
+
     def close(self):
         """Forget all results; fits from now on train on their own."""
         self.active = False

@@ -100,7 +100,8 @@ class _StackedSearch(DocLinkMixin):
             candidates = list(candidates)
             bank.open(candidates)
             try:
-                return evaluate_candidates(candidates, *args, **kwargs)
+                with bank.one_blas_thread():
+                    return evaluate_candidates(candidates, *args, **kwargs)
             finally:
                 bank.close()
 

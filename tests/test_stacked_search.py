@@ -1396,3 +1396,26 @@ def test_callbacks_are_called_for_the_same_tasks(classes):
         events.append(recorder.events)
     assert len(events[1]) > 2 * 9
     assert events[0] == events[1]
+
+
+def test_scores_are_computed_with_the_blas_threads_of_worker_processes():
+    """Where a product is large, two BLAS threads round differently than one."""
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(blas_threads())
+        return 0.0
+
+    mlp = MLPClassifier((3,), max_iter=1, random_state=0)
+    X_small, y_small = np.eye(12), np.arange(12) % 2
+    with threadpool_limits(2, user_api="blas"):
+        outside = blas_threads()
+        for n_jobs, expected in ((1, outside), (2, {1}), (None, outside)):
+            search = StackedGridSearchCV(
+                mlp, {"alpha": [0.1, 1.0]}, scoring=scorer, cv=2, n_jobs=n_jobs
+            )
+            search.fit(X_small, y_small)
+            assert seen == [expected] * len(seen)
+            assert len(seen) == 4
+            seen.clear()
+        assert blas_threads() == outside
