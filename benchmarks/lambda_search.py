@@ -279,37 +279,39 @@ def make_task(setting, data, seed):
     """Split the rows, scale them (and y, for regression), lay the folds."""
     X, y, groups = data
     X = X.astype(np.float64)
-    train, test = _split(setting, y, groups, seed)
+    if groups is None:
+        train, test = _split(setting, y, seed)
+        kind = KFold if setting.regression else StratifiedKFold
+        folds = kind(setting.n_folds, shuffle=True, random_state=seed)
+        folds = list(folds.split(train, y[train]))
+    else:
+        train, test, folds = _split_groups(setting, y, groups, seed)
     mean, std = X[train].mean(axis=0), X[train].std(axis=0)
     std = std.mean() if setting.one_scale else np.where(std > 0, std, 1.0)
     X = ((X - mean) / std).astype(np.float32)
     if setting.regression:
         y = ((y - y[train].mean()) / y[train].std()).astype(np.float32)
-    if groups is not None:
-        folds = _group_folds(setting, X[train], y[train], groups[train], seed)
-    else:
-        kind = KFold if setting.regression else StratifiedKFold
-        folds = kind(setting.n_folds, shuffle=True, random_state=seed)
-        folds = folds.split(X[train], y[train])
-    return Task(setting, seed, X[train], y[train], X[test], y[test], list(folds))
+    return Task(setting, seed, X[train], y[train], X[test], y[test], folds)
 
 
-def _group_folds(setting, X, y, groups, seed):
-    """Folds with every class in each held-out part: without, there is no log-loss."""
+def _split_groups(setting, y, groups, seed):
+    """Rows to train and to test on, and folds; every class is held out in each fold.
+
+    Without a row of a class there is no log-loss.
+    """
     for attempt in range(100):
         folds = StratifiedGroupKFold(
-            setting.n_folds, shuffle=True, random_state=1000 * attempt + seed
+            3, shuffle=True, random_state=1000 * attempt + seed
         )
-        found = list(folds.split(X, y, groups))
-        if all(len(np.unique(y[test])) == len(np.unique(y)) for _, test in found):
-            return found
+        train, test = next(folds.split(np.zeros((len(y), 1)), y, groups))
+        folds = StratifiedGroupKFold(setting.n_folds, shuffle=True, random_state=seed)
+        found = list(folds.split(train, y[train], groups[train]))
+        if all(len(np.unique(y[train][f])) == len(np.unique(y)) for _, f in found):
+            return train, test, found
     raise ValueError(f"{setting.name}: no folds have all classes; use fewer folds.")
 
 
-def _split(setting, y, groups, seed):
-    if groups is not None:
-        folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
-        return next(folds.split(np.zeros((len(y), 1)), y, groups))
+def _split(setting, y, seed):
     n_train, n_test = setting.rows or (0.7, 0.3)
     return train_test_split(
         np.arange(len(y)),
