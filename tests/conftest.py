@@ -1,7 +1,13 @@
 """What holds for all tests."""
 
+import os
 import signal
 import threading
+
+# Before NumPy is imported. The workers of pytest-xdist have the cores already: threads
+# of BLAS on top of them only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_configure(config):
