@@ -70,6 +70,9 @@ class SeparablePenalty:
             for i, columns in enumerate(weights)
             if strength[:, i].any()
         ]
+        columns = enumerate(strength.T.copy())
+        self._strengths = [(i, column) for i, column in columns if column.any()]
+        self._mixed = any((column == 0.0).any() for _, column in self._strengths)
 
     def select(self, keep):
         """The penalty of the members `keep`."""
@@ -88,17 +91,25 @@ class SeparablePenalty:
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
-        forms = np.empty(self.strength.shape)
-        for i, columns in enumerate(self.weights):
-            forms[:, i] = self._form(theta[:, columns])
-        forms *= self.strength
-        return forms.sum(axis=1)
+        total = np.zeros(len(theta))
+        for i, strength in self._strengths:
+            form = self._form(theta, i)
+            if self._mixed:
+                # A form may overflow, and 0 times infinity is NaN.
+                form = np.where(strength > 0.0, form, 0.0)
+            total += strength * form
+        return total
+
+    def _form(self, theta, i):
+        """The plain form of layer i for every member, shape (K,)."""
+        raise NotImplementedError
 
 
 class L2(SeparablePenalty):
     """strength · ½ ‖W‖_F²: smooth, goes with the gradient or as weight decay."""
 
-    def _form(self, W):
+    def _form(self, theta, i):
+        W = theta[:, self.weights[i]]
         square = np.matmul(W[:, np.newaxis, :], W[:, :, np.newaxis])
         square *= 0.5
         return square[:, 0, 0]
@@ -164,8 +175,8 @@ class L2(SeparablePenalty):
 class L1(SeparablePenalty):
     """strength · ‖W‖₁: not smooth at 0, so it goes by the prox, which gives zeros."""
 
-    def _form(self, W):
-        return np.abs(W).sum(axis=1, dtype=np.float64)
+    def _form(self, theta, i):
+        return np.abs(theta[:, self.weights[i]]).sum(axis=1, dtype=np.float64)
 
     def prox(self, theta, step):
         """Soft threshold, W ← sign(W) max(|W| - step · strength, 0), in place.
@@ -239,13 +250,8 @@ class GroupL1(SeparablePenalty):
         array = array[members, self.weights[i]]
         return array.reshape(len(array), *self.shapes[i])
 
-    def value(self, theta):
-        """Value for every member, shape (K,), float64."""
-        norms = [
-            _norm(self._rows(theta, i))[..., 0].sum(axis=1, dtype=np.float64)
-            for i in range(len(self.weights))
-        ]
-        return (self.strength * np.stack(norms, axis=1)).sum(axis=1)
+    def _form(self, theta, i):
+        return _norm(self._rows(theta, i))[..., 0].sum(axis=1, dtype=np.float64)
 
     def prox(self, theta, step):
         """Block soft threshold of the rows w, in place.
@@ -371,7 +377,6 @@ class Penalty:
         self._nonsmooth = [p for p in (l1, group_l1) if p.largest > 0.0]
         self.proximal = (l1.strength > 0.0).any(axis=1)
         self.proximal |= (group_l1.strength > 0.0).any(axis=1)
-        self.has_smooth = smooth.largest > 0.0
         self.has_nonsmooth = bool(self._nonsmooth)
         self.has_groups = group_l1.largest > 0.0
 
@@ -395,10 +400,9 @@ class Penalty:
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
-        total = np.zeros(len(theta))
-        if self.has_smooth:
-            total += self.smooth.value(theta)
-        return total + self.nonsmooth_value(theta)
+        if not self.has_nonsmooth:
+            return self.smooth.value(theta)
+        return self.smooth.value(theta) + self.nonsmooth_value(theta)
 
     def nonsmooth_value(self, theta):
         """Value of the non-smooth parts for every member, shape (K,), float64."""

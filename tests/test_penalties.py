@@ -363,6 +363,18 @@ def test_no_penalty_is_none_even_for_odd_numbers(name, dtype):
     assert penalty.value(theta) == 0.0
 
 
+@pytest.mark.parametrize("name", [n for n in MEMBERS if "layer only" in n])
+def test_a_form_that_overflows_where_nothing_is_penalized_counts_nothing(name):
+    theta = np.ones((2, P), np.float32)
+    for _, lam, columns, _ in layers(name):
+        if lam == 0.0:
+            theta[:, columns] = 1e30
+    alone = penalty_of(name, dtype=np.float32).value(theta[:1])
+    stacked = penalty_of(name, "alpha=0, l2", dtype=np.float32).value(theta)
+    assert np.isfinite(alone[0])
+    assert_array_equal(stacked, [alone[0], 0.0])
+
+
 @dtypes
 @pytest.mark.parametrize("kind", STEPS)
 @pytest.mark.parametrize(
