@@ -149,16 +149,16 @@ class TrainingSet:
 
     def _take(self, array, rows, axis, name):
         """Gather rows along `axis` into a buffer kept for this shape."""
-        # 'clip' is the mode of np.take that writes to `out` without a detour.
+        # 'clip' is the mode of take that writes to `out` without a detour.
         if axis == 0:
             out = self._buffer(name, rows.shape + array.shape[1:], array.dtype)
-            return np.take(array, rows, axis=0, out=out, mode="clip")
+            return array.take(rows, axis=0, out=out, mode="clip")
         shape = (*rows.shape[:-1], len(array), rows.shape[-1])
         out = self._buffer(name, shape, array.dtype)
         if rows.ndim == 1:
-            return np.take(array, rows, axis=1, out=out, mode="clip")
+            return array.take(rows, axis=1, out=out, mode="clip")
         for k, r in enumerate(rows):
-            np.take(array, r, axis=1, out=out[k], mode="clip")
+            array.take(r, axis=1, out=out[k], mode="clip")
         return out
 
     def _buffer(self, name, shape, dtype):

@@ -192,15 +192,13 @@ class BinaryLogLoss(Loss):
 
     def _pointwise(self, raw, y, pointwise, scratch):
         # log(1 + e^raw) = max(raw, 0) + log(1 + e^-|raw|) never overflows.
-        np.abs(raw, out=scratch)
-        np.negative(scratch, out=scratch)
+        np.copysign(raw, -1.0, out=scratch)
         np.exp(scratch, out=scratch)
         np.log1p(scratch, out=scratch)
+        linear = np.maximum(raw, 0.0)
+        linear -= raw * y
+        scratch += linear
         _sum_outputs(scratch, pointwise)
-        np.maximum(raw, 0.0, out=scratch)
-        pointwise += _sum_outputs(scratch, None)
-        np.multiply(raw, y, out=scratch)
-        pointwise -= _sum_outputs(scratch, None)
         sigmoid(raw, out=raw)
         raw -= y
 

@@ -7,7 +7,7 @@ points of J. Without a penalty the steps are those of ``torch.optim``.
 """
 
 from functools import lru_cache
-from math import cos, pi
+from math import cos, pi, sqrt
 
 import numpy as np
 
@@ -46,6 +46,11 @@ def _power(base, exponent):
     if isinstance(base, float):
         return base**exponent
     return np.array([[b**exponent] for b in base[:, 0].tolist()])
+
+
+def _sqrt(value):
+    # A scalar of NumPy's would make all that follows of it slower.
+    return sqrt(value) if isinstance(value, float) else np.sqrt(value)
 
 
 class Optimizer:
@@ -295,15 +300,19 @@ class Adam(Optimizer):
 
     def step(self, theta, grad, penalty):
         self.t += 1
-        bound = zip(self._bound_to, (theta, grad, penalty), strict=True)
-        if not all(a is b for a, b in bound):
+        bound_theta, bound_grad, bound_penalty = self._bound_to
+        if (
+            theta is not bound_theta
+            or grad is not bound_grad
+            or penalty is not bound_penalty
+        ):
             self._bind(theta, grad, penalty)
         factor = self._factor
         lr, beta_1, beta_2 = factor["learning_rate"], factor["beta_1"], factor["beta_2"]
         if self.decoupled:
             penalty.decay(theta, lr)
         # α m̂/(√v̂ + ε) = rate · M/(√V + c ε) with c = √((1 - β2^t) / (1 - β2)).
-        c = np.sqrt((1.0 - _power(beta_2, self.t)) / (1.0 - beta_2))
+        c = _sqrt((1.0 - _power(beta_2, self.t)) / (1.0 - beta_2))
         rate = lr * c * (1.0 - beta_1) / (1.0 - _power(beta_1, self.t))
         all_rates, all_epsilons = self._cast(rate), self._cast(factor["epsilon"] * c)
         for rows, decays, beta_1, beta_2, M, V, g, w, scratch in self._views:
