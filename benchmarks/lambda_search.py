@@ -71,9 +71,6 @@ N_JOBS = 2
 TOL, PATIENCE = 1e-4, 10
 # Probabilities closer to 0 or 1 than float32 can tell count as this.
 CLIP = 1e-7
-# Seconds after which a run of LassoNet is given up.
-LASSONET_LIMIT = 60
-
 
 # ---------------------------------------------------------------------- data
 
@@ -96,6 +93,8 @@ class Setting:
         Divide by one number for all columns, instead of column by column: pixels.
     only : tuple of str
         Methods to run; () for all.
+    limit : int
+        Seconds after which a run of LassoNet is given up.
     """
 
     name: str
@@ -111,6 +110,7 @@ class Setting:
     n_alphas: int = 20
     n_folds: int = 5
     only: tuple[str, ...] = ()
+    limit: int = 60
 
 
 def bundled(load):
@@ -494,8 +494,8 @@ def lassonet(task):
     its.close()
     try:
         # Half a minute for the imports.
-        if not mine.poll(LASSONET_LIMIT + 30):
-            raise Skipped(f"given up after {LASSONET_LIMIT} s")
+        if not mine.poll(task.setting.limit + 30):
+            raise Skipped(f"given up after {task.setting.limit} s")
         seconds, predicted = mine.recv()
     except EOFError:
         raise Skipped("its process ended without an answer") from None
@@ -838,7 +838,7 @@ def estimate(task, names, n_rounds):
         ours, peers = method.cost
         # A single fit, or the refit and the reference of a search, in any case.
         seconds = n_fits * (ours * own + peers * its) + 3 * own
-        seconds += LASSONET_LIMIT / 2 if name == "LassoNet CV" else 0.0
+        seconds += task.setting.limit / 2 if name == "LassoNet CV" else 0.0
         total += seconds * (1 if method.slow else n_rounds)
     return total
 
@@ -1182,7 +1182,11 @@ def chosen_settings(args):
             continue
         if args.quick:
             setting = replace(
-                setting, n_alphas=8, n_folds=3, max_iter=-(-setting.max_iter // 3)
+                setting,
+                n_alphas=8,
+                n_folds=3,
+                max_iter=-(-setting.max_iter // 3),
+                limit=5,
             )
         yield setting
 
