@@ -344,15 +344,15 @@ class _Search:
 
     def _score(self):
         """Score of a network's weights on held-out rows."""
-        if self.cv.scoring is None:
-            if isinstance(self.cv, MLPClassifier) or self.cv.loss == "squared_error":
-                # neg_log_loss and neg_mean_squared_error, from the engine's own loss.
-                score = _ladder.held_out_loss(self.data, self.loss)
-                if isinstance(self.cv, MLPClassifier):
-                    return score
-                factor = 2.0 / len(self.data.y)
-                return lambda *args: factor * score(*args)
-        scoring = self.cv.scoring or "neg_mean_squared_error"
+        scoring, classifier = self.cv.scoring, isinstance(self.cv, MLPClassifier)
+        score = _ladder.held_out_loss(self.data, self.loss)
+        # neg_log_loss and neg_mean_squared_error come from the engine's own loss too.
+        if scoring == "loss" or (classifier and scoring is None):
+            return score
+        if scoring is None and self.cv.loss == "squared_error":
+            factor = 2.0 / len(self.data.y)
+            return lambda *args: factor * score(*args)
+        scoring = scoring or "neg_mean_squared_error"
         scorer = check_scoring(self.template, scoring=scoring)
         named = hasattr(self.X, "iloc")
 
@@ -459,8 +459,9 @@ class MLPClassifierCV(_AlphaSearchCV, MLPClassifier):  # type: ignore[misc]
     cv : int, splitter or iterable, default=None
         As in scikit-learn: None for 5 folds, stratified. With search='ladder' and at
         least 10,000 rows None stands for one holdout of 20 %.
-    scoring : str, callable or None, default=None
-        None: 'neg_log_loss', from the raw predictions, with the sample weights.
+    scoring : 'loss', str, callable or None, default=None
+        None and 'loss': 'neg_log_loss', from the raw predictions, with the sample
+        weights. Early stopping watches what it names, too, and accuracy for None.
     selection : {'best', '1se'}, default='best'
         The λ of the best mean score, or the largest λ whose mean score is within one
         standard error of it.
@@ -537,8 +538,10 @@ class MLPRegressorCV(_AlphaSearchCV, MLPRegressor):  # type: ignore[misc]
     cv : int, splitter or iterable, default=None
         As in scikit-learn: None for 5 folds. With search='ladder' and at
         least 10,000 rows None stands for one holdout of 20 %.
-    scoring : str, callable or None, default=None
+    scoring : 'loss', str, callable or None, default=None
         None: 'neg_mean_squared_error', with the sample weights for the squared loss.
+        'loss': minus the mean of `loss`, with the sample weights. Early stopping
+        watches what it names, too, and R² for None.
     selection : {'best', '1se'}, default='best'
         The λ of the best mean score, or the largest λ whose mean score is within one
         standard error of it.

@@ -306,6 +306,30 @@ def test_the_default_score_is_the_named_one():
     assert default.alpha_ == named.alpha_
 
 
+def test_the_loss_of_a_classifier_is_its_default_score():
+    default, named = (
+        classifier(scoring=scoring).fit(X, y) for scoring in (None, "loss")
+    )
+    assert_array_equal(default.scores_, named.scores_)
+
+
+@pytest.mark.parametrize(
+    "loss, metric, factor",
+    [
+        ("squared_error", "neg_mean_squared_error", 0.5),
+        ("absolute_error", "neg_mean_absolute_error", 1.0),
+        ("poisson", "neg_mean_poisson_deviance", 0.5),
+    ],
+)
+def test_the_loss_of_a_regressor_as_a_score(loss, metric, factor):
+    target = np.exp(y_reg)
+    ours, named = (
+        regressor(loss=loss, scoring=scoring).fit(X_reg, target)
+        for scoring in ("loss", metric)
+    )
+    assert_allclose(ours.scores_, factor * named.scores_, rtol=1e-9)
+
+
 def test_binary_roc_auc():
     model = classifier(scoring="roc_auc").fit(X, y > 0)
     assert 0.9 < model.best_score_ <= 1.0
