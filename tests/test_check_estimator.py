@@ -3,10 +3,14 @@
 What cannot hold by definition is listed in ``CANNOT_HOLD``, with its reason.
 """
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.augmentation import FeatureMask, GaussianNoise, Mixup
+
+# The checks' data sets are not fitted to the end.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 CONFIGURATIONS = [
     {},

@@ -1,8 +1,12 @@
 """scikit-learn's estimator checks of the CV estimators: zero failures."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+
+# The checks' data sets are not fitted to the end.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # Some data sets of the checks have two rows of a class.
 COMMON = {"hidden_layer_sizes": (3,), "alphas": [1.0, 10.0], "cv": 2, "max_iter": 100}
