@@ -182,16 +182,17 @@ class Relu(Activation):
     scratch_dtype = np.bool_
 
     def __init__(self):
-        self._zeros = {}
+        self._zeros, self._views = np.empty(0), {}
 
     def forward(self, z, a, scratch):
         # NumPy has a vectorised maximum of two arrays (5 times faster), but none of an
         # array and a scalar.
-        zeros = self._zeros.get((z.shape, z.dtype))
+        zeros = self._views.get((z.shape, z.dtype))
         if zeros is None:
-            if len(self._zeros) > 12:
-                self._zeros.clear()
-            zeros = self._zeros[z.shape, z.dtype] = np.zeros_like(z)
+            if self._zeros.size < z.size or self._zeros.dtype != z.dtype:
+                self._zeros, self._views = np.zeros(z.size, z.dtype), {}
+            zeros = self._zeros[: z.size].reshape(z.shape)
+            self._views[z.shape, z.dtype] = zeros
         np.maximum(z, zeros, out=a)
 
     def backward(self, z, a, d, scratch):
