@@ -74,6 +74,7 @@ CLIP = 1e-7
 # Seconds after which a run of LassoNet is given up.
 LASSONET_LIMIT = 60
 
+
 # ---------------------------------------------------------------------- data
 
 
@@ -492,7 +493,10 @@ def lassonet(task):
     process.start()
     its.close()
     try:
-        mine.recv()  # Its imports are done.
+        # None once its imports are done.
+        failure = mine.recv()
+        if failure is not None:
+            raise Skipped(failure)
         if not mine.poll(LASSONET_LIMIT):
             raise Skipped(f"given up after {LASSONET_LIMIT} s")
         seconds, predicted = mine.recv()
@@ -501,8 +505,6 @@ def lassonet(task):
     finally:
         process.kill()
         process.join()
-    if isinstance(predicted, str):
-        raise Skipped(predicted)
 
     def score():
         if regression:
@@ -517,10 +519,9 @@ def _lassonet(answer, data, hidden, regression, seed):
     try:
         from lassonet import LassoNetClassifierCV, LassoNetRegressorCV
     except ImportError as error:
-        answer.send("imported")
-        answer.send((0.0, f"lassonet can't be imported: {error}"))
+        answer.send(f"lassonet can't be imported: {error}")
         return
-    answer.send("imported")
+    answer.send(None)
     make = LassoNetRegressorCV if regression else LassoNetClassifierCV
     # Classifiers are told apart by accuracy: LassoNet has no other score.
     model = make(

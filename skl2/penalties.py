@@ -66,13 +66,10 @@ class SeparablePenalty:
         self.largest = float(strength.max(initial=0.0))
         # A layer without a penalty is left out: λ = 0 is no penalty, bit for bit.
         self._layers = [
-            (columns, per_member(strength[:, i]))
+            (i, columns, per_member(strength[:, i]))
             for i, columns in enumerate(weights)
             if strength[:, i].any()
         ]
-        columns = enumerate(strength.T.copy())
-        self._strengths = [(i, column) for i, column in columns if column.any()]
-        self._mixed = any((column == 0.0).any() for _, column in self._strengths)
 
     def select(self, keep):
         """The penalty of the members `keep`."""
@@ -92,10 +89,10 @@ class SeparablePenalty:
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
         total = np.zeros(len(theta))
-        for i, strength in self._strengths:
-            form = self._form(theta, i)
-            if self._mixed:
-                # A form may overflow, and 0 times infinity is NaN.
+        for i, _, shared in self._layers:
+            form, strength = self._form(theta, i), self.strength[:, i]
+            if not isinstance(shared, float):
+                # Some may be 0, a form may overflow, and 0 times infinity is NaN.
                 form = np.where(strength > 0.0, form, 0.0)
             total += strength * form
         return total
@@ -121,7 +118,7 @@ class L2(SeparablePenalty):
         1 / step, above which an explicit step would flip the signs of the weights;
         what is above is left to ``shrink``.
         """
-        for columns, strength in self._layers:
+        for _, columns, strength in self._layers:
             if step is not None:
                 strength = np.minimum(strength, 1.0 / step)
             out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
@@ -157,7 +154,7 @@ class L2(SeparablePenalty):
         Decoupled weight decay (Loshchilov & Hutter, 2019); `step` is the learning
         rate, a float or (K, 1).
         """
-        for columns, strength in self._layers:
+        for _, columns, strength in self._layers:
             factor = np.maximum(1.0 - step * strength, 0.0)
             theta[:, columns] *= cast(factor, self.dtype)
 
@@ -167,7 +164,7 @@ class L2(SeparablePenalty):
         An implicit step is stable for any strength, and together with the capped
         gradient its fixed points are the stationary points of the whole objective.
         """
-        for columns, strength in self._layers:
+        for _, columns, strength in self._layers:
             excess = np.maximum(step * strength - 1.0, 0.0)
             theta[:, columns] /= cast(1.0 + excess, self.dtype)
 
@@ -184,7 +181,7 @@ class L1(SeparablePenalty):
         `step` is the step size each coordinate took: a float, (K, 1), or an array of
         the shape of theta.
         """
-        for columns, strength in self._layers:
+        for _, columns, strength in self._layers:
             W = theta[:, columns]
             if np.shape(step) == theta.shape:
                 threshold = step[:, columns] * cast(strength, self.dtype)
@@ -400,8 +397,6 @@ class Penalty:
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
-        if not self.has_nonsmooth:
-            return self.smooth.value(theta)
         return self.smooth.value(theta) + self.nonsmooth_value(theta)
 
     def nonsmooth_value(self, theta):

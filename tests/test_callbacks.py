@@ -145,7 +145,10 @@ def test_scoring_monitor():
     assert_allclose(scores[-1], model.score(X, Y[MLPRegressor]), rtol=1e-12)
 
 
-def test_progress_bar_shows_epochs():
+def test_progress_bar_shows_epochs(capsys):
     pytest.importorskip("rich")
     bar = callback.ProgressBar()
     fit_quietly(make(MLPRegressor).set_callbacks(bar), X, Y[MLPRegressor])
+    shown = capsys.readouterr().out
+    assert "MLPRegressor - fit" in shown
+    assert "100%" in shown

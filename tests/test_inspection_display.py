@@ -329,9 +329,13 @@ def test_weights_that_are_all_zero():
     model = perceptron().fit(X[:, :12], y)
     model.coefs_ = [0 * W for W in model.coefs_]
     for image_shape in (None, (3, 4)):
-        WeightDisplay.from_estimator(
-            model, image_shape=image_shape
-        ).figure_.canvas.draw()
+        display = WeightDisplay.from_estimator(model, image_shape=image_shape)
+        display.figure_.canvas.draw()
+        if image_shape is None:
+            assert_array_equal(display.n_zeros_, [W.size for W in model.coefs_])
+        else:
+            shown = np.ma.filled(display.image_.get_array(), np.nan)
+            assert_array_equal(shown[np.isfinite(shown)], np.zeros(6 * 12))
 
 
 @pytest.mark.parametrize("image_shape", [(3, 4), (13,), (13, 1, 1)])

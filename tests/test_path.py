@@ -65,9 +65,8 @@ def test_a_classifier_path_is_logistic_regression_at_each_alpha():
         model = LogisticRegression(
             solver="saga", l1_ratio=1.0, C=2.0 / alpha, tol=1e-8, max_iter=50_000
         )
-        if (
-            model.penalty == "l2"
-        ):  # before scikit-learn 1.8, l1_ratio alone chose nothing
+        if model.penalty == "l2":
+            # Before scikit-learn 1.8 l1_ratio alone chose nothing.
             model.set_params(penalty="elasticnet")
         model.fit(X_wine, y_wine)
         assert_allclose(path.coefs[i][0].T, model.coef_, atol=2e-3)
