@@ -10,7 +10,7 @@ y : (n_outputs, n_rows) or (K, n_outputs, n_rows)
 pointwise : (K, 1, n_rows)
     The loss of each row, *summed* over the outputs: then a multi-output squared error
     is exactly that of ``Ridge``.
-scratch : array of the shape of raw
+scratch, spare : arrays of the shape of raw
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ class Loss:
         scale : float, or ndarray of shape (K, 1) if there are weights of shape (K, b)
         ws : LossWorkspace
         """
-        self._pointwise(raw, y, ws.pointwise, ws.scratch)
+        self._pointwise(raw, y, ws.pointwise, ws.scratch, ws.spare)
         if weight is None:
             raw *= scale
             return scale * np.matmul(ws.pointwise, ws.ones)[:, 0, 0].astype(np.float64)
@@ -58,7 +58,7 @@ class Loss:
             np.float64
         )
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         """Write the losses to `pointwise` and turn `raw` into their gradient."""
         raise NotImplementedError
 
@@ -91,7 +91,7 @@ class Loss:
 class HalfSquaredError(Loss):
     """L = (raw - y)² / 2, identity link."""
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         raw -= y
         np.multiply(raw, raw, out=scratch)
         _sum_outputs(scratch, pointwise)
@@ -101,7 +101,7 @@ class HalfSquaredError(Loss):
 class AbsoluteError(Loss):
     """L = |raw - y|, identity link; its sub-gradient at 0 is taken as 0."""
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         raw -= y
         np.abs(raw, out=scratch)
         _sum_outputs(scratch, pointwise)
@@ -122,7 +122,7 @@ class Huber(Loss):
     def __init__(self, delta):
         self.delta = delta
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         raw -= y
         # With c = clip(r, -δ, δ) both branches are L = c (r - c/2), and L' = c.
         np.clip(raw, -self.delta, self.delta, out=scratch)
@@ -163,7 +163,7 @@ class HalfPoisson(Loss):
 
     out_activation = "exp"
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         np.multiply(raw, y, out=scratch)
         np.subtract(xlogy(y, y) - y, scratch, out=scratch)
         np.exp(raw, out=raw)
@@ -190,14 +190,15 @@ class BinaryLogLoss(Loss):
 
     out_activation = "logistic"
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         # log(1 + e^raw) = max(raw, 0) + log(1 + e^-|raw|) never overflows.
-        np.copysign(raw, -1.0, out=scratch)
-        np.exp(scratch, out=scratch)
-        np.log1p(scratch, out=scratch)
-        linear = np.maximum(raw, 0.0)
-        linear -= raw * y
-        scratch += linear
+        np.maximum(raw, 0.0, out=scratch)
+        np.multiply(raw, y, out=spare)
+        scratch -= spare
+        np.copysign(raw, -1.0, out=spare)
+        np.exp(spare, out=spare)
+        np.log1p(spare, out=spare)
+        scratch += spare
         _sum_outputs(scratch, pointwise)
         sigmoid(raw, out=raw)
         raw -= y
@@ -220,7 +221,7 @@ class MultinomialLogLoss(Loss):
 
     out_activation = "softmax"
 
-    def _pointwise(self, raw, y, pointwise, scratch):
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
         # Shifting all outputs of a row by their maximum changes nothing but overflow.
         np.maximum.reduce(raw, axis=1, keepdims=True, out=pointwise)
         raw -= pointwise

@@ -56,7 +56,7 @@ class LossWorkspace:
 
     def __init__(self, raw, ones=None):
         K, _, n_rows = raw.shape
-        self.scratch = np.empty_like(raw)
+        self.scratch, self.spare = np.empty_like(raw), np.empty_like(raw)
         self.pointwise = np.empty((K, 1, n_rows), raw.dtype)
         self.ones = np.ones((n_rows, 1), raw.dtype) if ones is None else ones
 

@@ -167,7 +167,8 @@ def test_float32_never_meets_float64(name):
     log = []
     raw, y = Recorded(raw, log), Recorded(y, log)
     pointwise = Recorded(np.empty((3, 1, 11), np.float32), log)
-    LOSSES[name]._pointwise(raw, y, pointwise, Recorded(np.empty_like(raw), log))
+    scratch, spare = (Recorded(np.empty_like(raw), log) for _ in range(2))
+    LOSSES[name]._pointwise(raw, y, pointwise, scratch, spare)
     LOSSES[name].predict(raw)
     assert log == []
 
