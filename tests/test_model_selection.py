@@ -1,5 +1,6 @@
 """MLPClassifierCV and MLPRegressorCV: λ chosen by cross-validation."""
 
+import itertools
 import pickle
 import threading
 import warnings
@@ -605,10 +606,15 @@ def test_n_jobs_changes_nothing(search, penalty, monkeypatch):
     # However small the pieces are, they are given out.
     monkeypatch.setattr("skl2.threads.THREADED_PASS", 0)
     options = {"search": search, "penalty": penalty, "max_iter": 8}
-    threads = set()
+    threads, calls = set(), itertools.count()
+    # The first two pieces are at work together, or wait for one another in vain; else
+    # the first worker may be through with all before the second has woken up.
+    together = threading.Barrier(2, timeout=60)
 
     def noted(task):
         def wrapper(*args):
+            if next(calls) < 2:
+                together.wait()
             threads.add(threading.get_ident())
             return task(*args)
 
