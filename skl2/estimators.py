@@ -616,8 +616,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
 def _labels(y):
     """The labels of y, and whether it is a multilabel indicator."""
+    kind = type_of_target(y, input_name="y")
+    if kind in ("binary", "multiclass"):
+        return np.unique(y), False
+    # Both look for the kind again and raise for what is no classification.
     check_classification_targets(y)
-    return unique_labels(y), type_of_target(y) == "multilabel-indicator"
+    return unique_labels(y), kind == "multilabel-indicator"
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
