@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
 
-import joblib
 import numpy as np
-from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
@@ -22,6 +20,7 @@ from skl2.base import BaseMLP
 from skl2.estimators import MLPClassifier, MLPRegressor
 from skl2.network import Network
 from skl2.path import looks_continuous, make_path
+from skl2.threads import active_backend, workers
 from skl2.warn import warn
 
 
@@ -262,7 +261,7 @@ def _sent_once(data):
 
     By itself joblib sends them with each call of Parallel: at every step of a ladder.
     """
-    backend, _ = get_active_backend(prefer="threads")
+    backend, _ = active_backend()
     client = getattr(backend, "client", None)
     if client is None:
         yield
@@ -370,14 +369,14 @@ class _Search:
         """Search; what has been visited is in ``visits``, should Ctrl-C end it."""
         with (
             _sent_once(self.data),
-            joblib.Parallel(n_jobs=self.cv.n_jobs, prefer="threads") as parallel,
+            workers(self.cv.n_jobs) as run_tasks,
         ):
             folds = _ladder.Folds(
                 self.data,
                 self.splits,
                 self.loss,
                 self._score(),
-                parallel,
+                run_tasks,
                 self.cv.n_jobs,
                 self.template._validation,
             )

@@ -11,7 +11,6 @@ that a result is that of the same fit alone, whatever the search does around it.
 import pickle
 import shutil
 import tempfile
-import threading
 import warnings
 from contextlib import nullcontext
 from copy import copy, deepcopy
@@ -19,17 +18,13 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from joblib.parallel import get_active_backend
 
 from skl2.stack import STOCHASTIC_SOLVERS, train_stack
-from skl2.threads import single_threaded_blas
+from skl2.threads import active_backend, single_threaded_blas, workers, worth_threads
 
 # Bytes that a chunk of a stack works on in a step. Above it the arrays of the members
 # push each other out of the cache, and smaller chunks are faster.
 CHUNK_BYTES = 4 << 20
-# Multiply-adds of a step of a chunk below which a second thread only waits for the
-# interpreter.
-THREADED_STEP = 1 << 21
 # Bytes of transformed training sets kept in memory, beyond which they go to disk.
 CACHE_BYTES = 64 << 20
 
@@ -62,9 +57,7 @@ class Bank:
     """
 
     def __init__(self, n_jobs=None):
-        backend, default_n_jobs = get_active_backend(prefer="threads")
-        self._backend = backend
-        self.n_jobs = default_n_jobs if n_jobs is None else n_jobs
+        self._backend, self.n_jobs = active_backend(n_jobs)
         self._candidates = []
         self._results = {}
         # Between `open` and `close` fits ask the bank; after `finish` clones lose it.
@@ -159,7 +152,7 @@ class Bank:
     def _train(self, todo, data):
         # X goes by itself: a cluster sends it to a worker once, not with each task.
         X, data = data.X, copy(data)
-        data.X, data.abandoned = None, threading.Event()
+        data.X = None
         stacks: dict = {}
         for key, (loss, (shape, member), validation) in todo.items():
             keys, members, *_ = stacks.setdefault(shape, ([], [], loss, validation))
@@ -176,13 +169,8 @@ class Bank:
                     tasks.append(task)
                     owners.append(keys[part])
             # Limited here too: the thread that waits is the one that may set the limit.
-            with _one_blas_thread(n_workers > 1):
-                try:
-                    found = joblib.Parallel(n_jobs=self.n_jobs)(tasks)
-                except BaseException:
-                    # Ctrl-C reaches this thread alone.
-                    data.abandoned.set()
-                    raise
+            with _one_blas_thread(n_workers > 1), workers(self.n_jobs) as run:
+                found = run(tasks)
         for keys, results in zip(owners, found, strict=True):
             self._results.update(zip(keys, results, strict=True))
 
@@ -202,7 +190,7 @@ def chunks(shape, n_members, n_workers):
         itemsize = 4 if shape.dtype == "float32" else 8
         step = 5 * weights + 2 * shape.batch_size * sum(sizes[1:])
         per_chunk = max(1, CHUNK_BYTES // (itemsize * step))
-        if n_members * weights * shape.batch_size > THREADED_STEP:
+        if worth_threads(sizes, n_members * shape.batch_size):
             per_chunk = min(per_chunk, -(-n_members // n_workers))
     n_chunks = -(-n_members // per_chunk)
     bounds = [n_members * i // n_chunks for i in range(n_chunks + 1)]

@@ -9,6 +9,8 @@ import hashlib
 import numpy as np
 from scipy.sparse import issparse
 
+from skl2.threads import end_if_left
+
 # Elements of one layer's activations in a chunk of a full pass: small enough for the
 # L2 cache, large enough that the interpreter's overhead per chunk does not count.
 CHUNK_ELEMENTS = 1 << 18
@@ -67,8 +69,6 @@ class TrainingSet:
         self.n_rows = X.shape[0] if rows is None else len(rows)
         self.total_weight = self.subset_weight(slice(None))
         self._buffers = {}
-        # Set where the caller of a thread that trains on these rows has given up.
-        self.abandoned = None
 
     def subset(self, rows):
         """The set of some of the rows; X is shared, not copied."""
@@ -78,7 +78,7 @@ class TrainingSet:
         return rows if self.rows is None else self.rows[rows]
 
     def __getstate__(self):
-        return self.__dict__ | {"_buffers": {}, "abandoned": None}
+        return self.__dict__ | {"_buffers": {}}
 
     def __copy__(self):
         copied = object.__new__(type(self))
@@ -118,8 +118,7 @@ class TrainingSet:
 
         What it returns may be overwritten by the next call.
         """
-        if self.abandoned is not None and self.abandoned.is_set():
-            raise KeyboardInterrupt
+        end_if_left()
         rows = self._absolute(rows)
         return self._inputs(rows), *self._targets(rows)
 

@@ -110,18 +110,19 @@ class Folds:
     loss : Loss
     score : callable ``score(network, theta, rows) -> float``
         Score of one member's weights on held-out rows; greater is better.
-    parallel : joblib.Parallel
+    run_tasks : callable ``run_tasks(tasks) -> results``
+        See ``skl2.threads.workers``.
     n_jobs : int or None
-        Of `parallel`, as it was asked for.
+        Tasks it runs at a time, as it was asked for.
     validation : callable ``validation(data) -> (score, stratify)``, optional
         What early stopping watches, see ``train_stack``.
     """
 
     def __init__(
-        self, data, splits, loss, score, parallel, n_jobs=None, validation=None
+        self, data, splits, loss, score, run_tasks, n_jobs=None, validation=None
     ):
         self.data, self.splits, self.loss, self.score = data, splits, loss, score
-        self._parallel, self._n_jobs = parallel, n_jobs
+        self._run_tasks, self._n_jobs = run_tasks, n_jobs
         self._validation = validation
         self.train_rows = [train for train, _ in splits]
         self.shares = [
@@ -147,8 +148,7 @@ class Folds:
     def step(self, shape, members, evaluations):
         """Ladder steps: a ``Visit`` for each list of fold members, as one stack."""
         by_fold = list(zip(*members, strict=True))
-        sizes = shape.layer_sizes
-        weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+        parts = groups(len(by_fold), shape.layer_sizes, self.data.n_rows, self._n_jobs)
         tasks = [
             joblib.delayed(_ladder_step)(
                 self.data.X,
@@ -160,10 +160,10 @@ class Folds:
                 by_fold[part],
                 evaluations,
             )
-            for part in groups(len(by_fold), self.data.n_rows * weights, self._n_jobs)
+            for part in parts
         ]
         with single_threaded_blas:
-            theta = np.concatenate(self._parallel(tasks))
+            theta = np.concatenate(self._run_tasks(tasks))
         theta = theta.reshape(len(by_fold), len(members), -1)
         return [self._visit(shape, theta[:, i]) for i in range(len(members))]
 
@@ -185,7 +185,7 @@ class Folds:
             )
         ]
         with single_threaded_blas:
-            theta = np.stack(self._parallel(tasks))
+            theta = np.stack(self._run_tasks(tasks))
         # One by one: Ctrl-C while scoring leaves what has been scored.
         for i in range(len(members)):
             yield self._visit(shape, theta[:, i])

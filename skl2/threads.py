@@ -1,12 +1,14 @@
-"""How many threads a training uses: decided by measured size, here alone."""
+"""The threads of a training and of a search: how many, and what runs in them."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import joblib
 import threadpoolctl
+from joblib.parallel import ThreadingBackend, get_active_backend
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
@@ -16,12 +18,24 @@ THREADED_PRODUCT = 1 << 24
 # limit would take longer than the prediction of a row.
 TINY_PRODUCT = 1 << 13
 
+# Multiply-adds that take as long as the element-wise operations on an activation.
+ACTIVATION = 50
 
-# Multiply-adds of a pass below which a second thread only waits for the interpreter.
-THREADED_PASS = 1 << 21
+# Multiply-adds of a pass, those of its activations included, below which two threads
+# take longer than one, as each waits for the other to leave the interpreter. Measured
+# where they take as long, for ten shapes each: 11 to 21 million in the steps of
+# mini-batch training, 20 to 26 million in passes over all rows.
+THREADED_PASS = 20 << 20
 
 
-def groups(n_tasks, multiply_adds, n_jobs=None):
+def worth_threads(layer_sizes, n_rows):
+    """Whether a second thread pays for passes over `n_rows` rows in all."""
+    pairs = zip(layer_sizes, layer_sizes[1:], strict=False)
+    per_row = sum((n_in + ACTIVATION) * n_out for n_in, n_out in pairs)
+    return n_rows * per_row > THREADED_PASS
+
+
+def groups(n_tasks, layer_sizes, n_rows, n_jobs=None):
     """Slices that share `n_tasks` pieces of work out to the workers of joblib.
 
     One slice for all where the pieces are small: they are then one stack.
@@ -29,16 +43,75 @@ def groups(n_tasks, multiply_adds, n_jobs=None):
     Parameters
     ----------
     n_tasks : int
-    multiply_adds : int
-        Of a pass of one piece.
+    layer_sizes : sequence of int
+    n_rows : int
+        In a pass of one piece.
     n_jobs : int or None
         Workers; None stands for those of the active joblib configuration.
     """
     n_groups = 1
-    if n_tasks * multiply_adds > THREADED_PASS:
+    if worth_threads(layer_sizes, n_tasks * n_rows):
         n_groups = min(n_tasks, joblib.effective_n_jobs(n_jobs))
     bounds = [n_tasks * i // n_groups for i in range(n_groups + 1)]
     return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def active_backend(n_jobs=None):
+    """joblib's active backend, threads if none was chosen, and its number of jobs."""
+    if n_jobs is None:
+        # Asked for threads, joblib forgets what ``parallel_config(n_jobs=2)`` said.
+        _, n_jobs = get_active_backend()
+    return get_active_backend(prefer="threads")[0], n_jobs
+
+
+@contextmanager
+def workers(n_jobs=None):
+    """A function that runs joblib's delayed calls and returns the list of results.
+
+    They run in threads, or on the joblib backend that is active.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Calls at a time; None stands for that of the active joblib configuration.
+    """
+    backend, n_jobs = active_backend(n_jobs)
+    n_threads = backend.effective_n_jobs(n_jobs)
+    if n_threads == 1 or not isinstance(backend, ThreadingBackend):
+        with joblib.Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
+            yield parallel
+        return
+    # joblib looks for the end of a call every 10 ms, which is longer than the step of a
+    # ladder on small data.
+    pool, left = ThreadPoolExecutor(n_threads), threading.Event()
+
+    def run(tasks):
+        futures = [pool.submit(_watching, left, task) for task in tasks]
+        return [future.result() for future in futures]
+
+    try:
+        yield run
+    finally:
+        # Ctrl-C reaches the thread that waits, alone.
+        left.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_watched = threading.local()
+
+
+def _watching(left, task):
+    """Run a delayed call that ``end_if_left`` ends once `left` is set."""
+    function, args, kwargs = task
+    _watched.left = left
+    return function(*args, **kwargs)
+
+
+def end_if_left():
+    """Raise KeyboardInterrupt in a thread of ``workers`` that nobody waits for."""
+    left = getattr(_watched, "left", None)
+    if left is not None and left.is_set():
+        raise KeyboardInterrupt
 
 
 @cache

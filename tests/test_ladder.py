@@ -22,10 +22,10 @@ SPLITS = list(KFold(3, shuffle=True, random_state=0).split(np.zeros((N, 1))))
 ALPHAS = np.logspace(-3, 3, 7)
 
 
-def folds_of(data, loss=None, splits=SPLITS, score=None, n_jobs=1):
+def folds_of(data, loss=None, splits=SPLITS, score=None):
     loss = loss or HalfSquaredError()
     score = score or held_out_loss(data, loss)
-    return Folds(data, splits, loss, score, joblib.Parallel(n_jobs, prefer="threads"))
+    return Folds(data, splits, loss, score, joblib.Parallel(1))
 
 
 def members_at(folds, shape, alpha, **params):

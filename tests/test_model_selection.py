@@ -1,8 +1,11 @@
 """MLPClassifierCV and MLPRegressorCV: λ chosen by cross-validation."""
 
 import itertools
+import os
 import pickle
+import signal
 import threading
+import time
 import warnings
 
 import joblib
@@ -1044,6 +1047,40 @@ def test_ctrl_c_in_the_training_of_a_step_keeps_the_steps_before(penalty, monkey
     assert len(visits) == 1
     assert model.alpha_ == 1.0
     same_network(model, plain(model).fit(X, y))
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_ctrl_c_ends_the_threads(solver, monkeypatch):
+    """They train for minutes, were they not told that nobody waits any more."""
+    training, started = [], threading.Event()
+    train_stack = skl2.ladder.train_stack
+
+    def noted(*args):
+        training.append(None)
+        started.set()
+        try:
+            return train_stack(*args)
+        finally:
+            training.pop()
+
+    def press_ctrl_c():
+        if started.wait(60):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(skl2.ladder, "train_stack", noted)
+    user = threading.Thread(target=press_ctrl_c)
+    user.start()
+    endless = {"max_iter": 10**6, "n_iter_no_change": np.inf, "tol": 0.0}
+    alphas = [0.1, 1.0] if solver == "adam" else np.logspace(-3, 3, 1000)
+    model = classifier(solver=solver, search="grid", n_jobs=2, alphas=alphas, **endless)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    user.join()
+    deadline = time.monotonic() + 20
+    while training and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not training
 
 
 def test_ctrl_c_ends_the_search_over_all_l1_ratios():

@@ -1,8 +1,10 @@
-"""The limit on BLAS threads: kept while anyone needs it, restored afterwards."""
+"""The limit on BLAS threads, kept while anyone needs it; the workers of a search."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import joblib
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -10,7 +12,11 @@ from skl2.threads import (
     THREADED_PRODUCT,
     TINY_PRODUCT,
     blas_threads_for,
+    end_if_left,
+    groups,
     single_threaded_blas,
+    workers,
+    worth_threads,
 )
 
 
@@ -128,3 +134,103 @@ def test_tiny_products_are_not_worth_a_limit(two_threads):
         assert blas_threads() == {2}
     with blas_threads_for((2, TINY_PRODUCT // 8, 1), 4):
         assert blas_threads() == {1}
+
+
+# ------------------------------------------------------------------------- workers
+
+
+def where(k):
+    """The task's number, process and thread."""
+    return k, os.getpid(), threading.get_ident()
+
+
+HERE, THREADS, PROCESSES = "here", "threads", "processes"
+CONFIGURATIONS = {
+    "default": (None, None, HERE),
+    "n_jobs=1": (1, None, HERE),
+    "n_jobs=2": (2, None, THREADS),
+    "n_jobs=-1": (-1, None, THREADS if joblib.cpu_count() > 1 else HERE),
+    "configured": (None, {"n_jobs": 2}, THREADS),
+    "own before configured": (1, {"n_jobs": 2}, HERE),
+    "threading": (2, {"backend": "threading"}, THREADS),
+    "sequential": (2, {"backend": "sequential"}, HERE),
+    "loky": (2, {"backend": "loky"}, PROCESSES),
+}
+
+
+@pytest.mark.parametrize(
+    "n_jobs, config, place", CONFIGURATIONS.values(), ids=CONFIGURATIONS
+)
+def test_where_tasks_run(n_jobs, config, place):
+    tasks = [joblib.delayed(where)(k) for k in range(5)]
+    with joblib.parallel_config(**(config or {})), workers(n_jobs) as run:
+        for _ in range(2):
+            numbers, processes, threads = zip(*run(tasks), strict=True)
+            assert numbers == (0, 1, 2, 3, 4)
+            assert (os.getpid() in processes) == (place != PROCESSES)
+            if place != PROCESSES:
+                here = threading.get_ident() in threads
+                assert here == (place == HERE)
+
+
+def test_two_threads_work_at_a_time():
+    together = threading.Barrier(2, timeout=60)
+    with workers(2) as run:
+        assert sorted(run([joblib.delayed(together.wait)()] * 6)) == [0] * 3 + [1] * 3
+
+
+def test_the_first_error_ends_the_work():
+    begun = []
+
+    def task(k):
+        begun.append(k)
+        if k == 1:
+            raise ValueError("task 1")
+        # The others run until nobody waits for them any more.
+        while k > 1:
+            end_if_left()
+
+    with pytest.raises(ValueError, match="task 1"), workers(2) as run:
+        run([joblib.delayed(task)(k) for k in range(50)])
+    # Two at a time: the rest never began, or ended at once.
+    assert len(begun) <= 4
+
+
+def test_who_is_left_ends():
+    begun, ended = threading.Event(), threading.Event()
+
+    def endless():
+        begun.set()
+        try:
+            while True:
+                end_if_left()
+        except KeyboardInterrupt:
+            ended.set()
+            raise
+
+    def press_ctrl_c():
+        assert begun.wait(60)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), workers(2) as run:
+        run([joblib.delayed(press_ctrl_c)(), joblib.delayed(endless)()])
+    assert ended.wait(60)
+    # In this thread nobody has left anything.
+    end_if_left()
+
+
+@pytest.mark.parametrize("n_tasks, n_jobs", [(5, 2), (2, 5), (5, None), (1, 2)])
+@pytest.mark.parametrize("large", [False, True])
+def test_groups(n_tasks, n_jobs, large, monkeypatch):
+    sizes, n_rows = (10, 20, 3), 1000
+    # (10 + 50) 20 + (20 + 50) 3 multiply-adds a row
+    monkeypatch.setattr(
+        "skl2.threads.THREADED_PASS", n_tasks * n_rows * 1410 - bool(large)
+    )
+    assert worth_threads(sizes, n_tasks * n_rows) == large
+    found = groups(n_tasks, sizes, n_rows, n_jobs)
+    wanted = min(n_tasks, n_jobs or 1) if large else 1
+    assert len(found) == wanted
+    assert [k for part in found for k in range(n_tasks)[part]] == list(range(n_tasks))
+    lengths = [part.stop - part.start for part in found]
+    assert max(lengths) - min(lengths) <= 1
