@@ -1,7 +1,7 @@
 """The threads of a training and of a search: how many, and what runs in them."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -87,7 +87,7 @@ def workers(n_jobs=None):
 
     def run(tasks):
         futures = [pool.submit(_watching, left, task) for task in tasks]
-        return [future.result() for future in futures]
+        return [_result(future) for future in futures]
 
     try:
         yield run
@@ -95,6 +95,16 @@ def workers(n_jobs=None):
         # Ctrl-C reaches the thread that waits, alone.
         left.set()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future):
+    """Wait in pieces, between which Python sees Ctrl-C.
+
+    Some libraries, as polars, set a handler after which a wait without end goes on.
+    """
+    while not future.done():
+        wait([future], timeout=0.1)
+    return future.result()
 
 
 _watched = threading.local()

@@ -1330,8 +1330,8 @@ def endless(monkeypatch):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
-    # Some ten seconds of training, were it not interrupted.
-    mlp = Classifier(max_iter=20_000, tol=0.0, n_iter_no_change=np.inf)
+    # Many minutes of training, were it not interrupted.
+    mlp = Classifier(max_iter=10**6, tol=0.0, n_iter_no_change=np.inf)
     split = ShuffleSplit(1, random_state=0)
     search = StackedGridSearchCV(
         mlp, {"alpha": ALPHAS}, cv=split, refit=False, n_jobs=n_jobs
@@ -1348,7 +1348,7 @@ def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
     # Threads notice within an epoch, not when they are done; the last one to go lifts
     # the limit on BLAS threads.
     while endless.now or blas_threads() != {2}:
-        assert time.monotonic() < start + 3
+        assert time.monotonic() < start + 60
         time.sleep(0.01)
     assert traces_of_a_bank(search) == []
 

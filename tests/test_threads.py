@@ -1,7 +1,9 @@
 """The limit on BLAS threads, kept while anyone needs it; the workers of a search."""
 
 import os
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -217,6 +219,36 @@ def test_who_is_left_ends():
     assert ended.wait(60)
     # In this thread nobody has left anything.
     end_if_left()
+
+
+@pytest.mark.parametrize("interrupts", [True, False])
+def test_ctrl_c_ends_the_wait(interrupts):
+    """With the handler of Python, and with those that restart what they interrupt."""
+    begun, enough = threading.Event(), threading.Event()
+
+    def endless():
+        begun.set()
+        while not enough.is_set():
+            end_if_left()
+
+    def press_ctrl_c():
+        if begun.wait(60):
+            time.sleep(0.2)  # now the main thread waits
+            os.kill(os.getpid(), signal.SIGINT)
+            enough.wait(20)
+            enough.set()
+
+    user = threading.Thread(target=press_ctrl_c)
+    signal.siginterrupt(signal.SIGINT, interrupts)
+    try:
+        user.start()
+        with pytest.raises(KeyboardInterrupt), workers(2) as run:
+            run([joblib.delayed(endless)()] * 2)
+        assert not enough.is_set()
+    finally:
+        enough.set()
+        user.join()
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 @pytest.mark.parametrize("n_tasks, n_jobs", [(5, 2), (2, 5), (5, None), (1, 2)])
