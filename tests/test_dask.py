@@ -24,7 +24,7 @@ X = scale(X)
 ALPHAS = np.logspace(-3, 3, 12)
 SMALL = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
 # Large enough for the ladder to share the folds out.
-WIDE = SMALL | {"hidden_layer_sizes": (40,)}
+WIDE = SMALL | {"hidden_layer_sizes": (256,)}
 
 
 @pytest.fixture(scope="module")
