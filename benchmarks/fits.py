@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.libraries import LIBRARIES
-from benchmarks.problems import PROBLEMS
+from benchmarks.problems import PROBLEMS, QUICK_ROWS
 from benchmarks.timing import interleaved, ratio, show, table
 
 DTYPES = {"f64": np.float64, "f32": np.float32}
@@ -69,6 +69,8 @@ def run(
     for name in problems:
         for dtype in DTYPES.values():
             problem = PROBLEMS[name](dtype, 0.1 if quick else 1.0)
+            if quick:
+                problem = problem.head(QUICK_ROWS)
             rows.append(compare(problem, libraries, repeats, clock))
     return rows
 

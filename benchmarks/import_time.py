@@ -25,7 +25,7 @@ def _cpu_seconds(module):
 
 def run(quick):
     seconds = {module: [] for module in MODULES}
-    for i in range(4 if quick else 16):
+    for i in range(3 if quick else 16):
         for module in MODULES:
             spent = _cpu_seconds(module)
             # The first round fills the caches of the file system.

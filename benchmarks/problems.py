@@ -1,6 +1,6 @@
 """What is fitted: data, network and the work to be done, the same for every library."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
@@ -8,6 +8,8 @@ from sklearn.preprocessing import scale
 
 # The factor of the penalty in J: λ/2m.
 ALPHA = 1e-2
+# Rows of a problem in a quick run.
+QUICK_ROWS = 2000
 
 
 @dataclass
@@ -40,6 +42,13 @@ class Problem:
         # Two classes need one logit.
         outputs = 1 if n_classes == 2 else n_classes
         self.layer_sizes = [self.X.shape[1], *self.hidden, outputs]
+
+    def head(self, n_rows):
+        """The same problem on the first rows, at most all; the name says how many."""
+        if len(self.X) <= n_rows:
+            return self
+        name = f"{self.name.rpartition(', ')[0]}, {n_rows}"
+        return replace(self, name=name, X=self.X[:n_rows], y=self.y[:n_rows])
 
     @property
     def n_batches(self):

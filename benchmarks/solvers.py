@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.fits import DTYPES, compare
 from benchmarks.libraries import ESTIMATORS
-from benchmarks.problems import PROBLEMS
+from benchmarks.problems import PROBLEMS, QUICK_ROWS
 from benchmarks.timing import interleaved, ratio, show, table
 
 BOTH = ("skl2", "sklearn")
@@ -26,6 +26,8 @@ def run_lbfgs(quick, clock="wall"):
             problem = replace(
                 PROBLEMS[name](dtype), solver="lbfgs", n_epochs=ITERATIONS
             )
+            if quick:
+                problem = problem.head(QUICK_ROWS)
             rows.append(compare(problem, BOTH, 3 if quick else 7, clock))
     return rows
 
@@ -50,7 +52,7 @@ def run_predict(quick, clock="wall"):
     rows = []
     for name in PROBLEMS:
         for dtype in DTYPES.values():
-            problem = PROBLEMS[name](dtype, 0.0)
+            problem = PROBLEMS[name](dtype, 0.0).head(QUICK_ROWS)
             X = np.resize(problem.X, (N_PREDICTED, problem.X.shape[1]))
             models = {}
             with warnings.catch_warnings():
