@@ -18,6 +18,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from sklearn.utils import gen_even_slices
 
 from skl2.stack import STOCHASTIC_SOLVERS, train_stack
 from skl2.threads import active_backend, single_threaded_blas, workers, worth_threads
@@ -192,9 +193,7 @@ def chunks(shape, n_members, n_workers):
         per_chunk = max(1, CHUNK_BYTES // (itemsize * step))
         if worth_threads(sizes, n_members * shape.batch_size):
             per_chunk = min(per_chunk, -(-n_members // n_workers))
-    n_chunks = -(-n_members // per_chunk)
-    bounds = [n_members * i // n_chunks for i in range(n_chunks + 1)]
-    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return list(gen_even_slices(n_members, -(-n_members // per_chunk)))
 
 
 def _train_chunk(shape, loss, members, X, data, validation, one_blas_thread):

@@ -9,6 +9,7 @@ from typing import Any
 import joblib
 import threadpoolctl
 from joblib.parallel import ThreadingBackend, get_active_backend
+from sklearn.utils import gen_even_slices
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
@@ -52,8 +53,7 @@ def groups(n_tasks, layer_sizes, n_rows, n_jobs=None):
     n_groups = 1
     if worth_threads(layer_sizes, n_tasks * n_rows):
         n_groups = min(n_tasks, joblib.effective_n_jobs(n_jobs))
-    bounds = [n_tasks * i // n_groups for i in range(n_groups + 1)]
-    return [slice(a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return list(gen_even_slices(n_tasks, n_groups))
 
 
 def active_backend(n_jobs=None):
@@ -114,6 +114,7 @@ def _watching(left, task):
     """Run a delayed call that ``end_if_left`` ends once `left` is set."""
     function, args, kwargs = task
     _watched.left = left
+    end_if_left()
     return function(*args, **kwargs)
 
 

@@ -194,7 +194,7 @@ def test_the_first_error_ends_the_work():
 
     with pytest.raises(ValueError, match="task 1"), workers(2) as run:
         run([joblib.delayed(task)(k) for k in range(50)])
-    # Two at a time: the rest never began, or ended at once.
+    # Two at a time: the rest never began.
     assert len(begun) <= 4
 
 
