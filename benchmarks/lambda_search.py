@@ -60,12 +60,8 @@ import skl2
 from benchmarks.problems import generated
 from benchmarks.timing import table
 from skl2 import MLPClassifier, MLPRegressor
-from skl2.alpha_search import HOLDOUT_ROWS
-from skl2.model_selection import (
-    MLPClassifierCV,
-    MLPRegressorCV,
-    StackedGridSearchCV,
-)
+from skl2.model_selection import MLPClassifierCV, MLPRegressorCV, StackedGridSearchCV
+from skl2.model_selection._warm_search import HOLDOUT_ROWS
 
 N_JOBS = 2
 TOL, PATIENCE = 1e-4, 10

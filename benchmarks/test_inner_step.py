@@ -7,8 +7,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.libraries.skl2 import estimator
 from benchmarks.problems import PROBLEMS
-from skl2.batches import BatchOrder
-from skl2.stack import _make_optimizer, make_objective
+from skl2._engine.data import BatchOrder
+from skl2._engine.stack import _make_optimizer, make_objective
 
 
 @pytest.fixture(params=["float64", "float32"])

@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import skl2  # noqa: E402
-from skl2 import doc_links  # noqa: E402
 
 project = "skl2"
 author = "skl2 developers"
@@ -40,7 +39,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
-# The estimators live in private places of the package (skl2.estimators); the pages are
+# The estimators live in private places of the package (skl2._estimators); the pages are
 # those of the names that users import.
 add_module_names = False
 toc_object_entries_show_parents = "hide"
@@ -89,8 +88,6 @@ sphinx_gallery_conf = {
     "abort_on_example_error": False,
     "only_warn_on_example_error": False,
 }
-# From a page of the gallery to the page of a class.
-doc_links.base_url = "../generated/"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skl2"

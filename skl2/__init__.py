@@ -1,6 +1,7 @@
 """Regularized multi-layer perceptrons for scikit-learn."""
 
-from skl2.estimators import MLPClassifier, MLPRegressor
+from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.regressor import MLPRegressor
 
 __version__ = "0.1.0.dev0"
 

@@ -21,8 +21,6 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
-from skl2.noise import AUGMENTATION
-
 
 class Augmentation(BaseEstimator):
     """Base of the transforms below."""
@@ -233,84 +231,3 @@ class Compose(Augmentation):
         for transform in self.transforms:
             X, y = transform(X, y, random_state)
         return X, y
-
-
-class AugmentedSet:
-    """A training set whose batches are transformed, with noise of each member's own.
-
-    Parameters
-    ----------
-    data : TrainingSet
-    transform : callable
-    noise : list of NoiseStream, one a member
-        Members that share it share the batches.
-    """
-
-    def __init__(self, data, transform, noise):
-        self.data, self.transform, self.noise = data, transform, noise
-        self.n_rows = data.n_rows
-
-    def select(self, keep):
-        """The same for the members `keep`."""
-        return AugmentedSet(self.data, self.transform, [self.noise[k] for k in keep])
-
-    def batch(self, rows):
-        """See ``TrainingSet.batch``."""
-        x, y, weight = self.data.batch(rows)
-        if all(stream is self.noise[0] for stream in self.noise):
-            return *self._apply(x, y, self.noise[0]), weight
-        found = {}
-        for k, stream in enumerate(self.noise):
-            if id(stream) not in found:
-                own_x = x[k] if isinstance(x, list) or x.ndim == 3 else x
-                own_y = y[k] if y.ndim == 3 else y
-                found[id(stream)] = self._apply(own_x, own_y, stream)
-        each = [found[id(stream)] for stream in self.noise]
-        xs, ys = [own_x for own_x, _ in each], np.stack([own_y for _, own_y in each])
-        if issparse(xs[0]):
-            return xs, ys, weight
-        # Stacked as each lies in memory.
-        if xs[0].flags.c_contiguous:
-            return np.stack(xs), ys, weight
-        return np.stack([own_x.T for own_x in xs]).swapaxes(1, 2), ys, weight
-
-    def _apply(self, x, y, stream):
-        X = x if issparse(x) else _read_only(x.T)
-        new_X, new_y = self._checked(X, y, stream.generator(AUGMENTATION))
-        new_y = np.ascontiguousarray(new_y.T)
-        if new_X is X or issparse(new_X):
-            return x if new_X is X else new_X, new_y
-        # In the order of the batch: a product may round otherwise in another one.
-        if x.flags.c_contiguous:
-            return np.ascontiguousarray(new_X.T), new_y
-        return np.ascontiguousarray(new_X).T, new_y
-
-    def _checked(self, X, y, random_state):
-        name = getattr(self.transform, "__name__", type(self.transform).__name__)
-        y = _read_only(y.T)
-        try:
-            new_X, new_y = self.transform(X, y, random_state)
-        except TypeError as error:
-            if "unpack" not in str(error):
-                raise
-            raise ValueError(f"augmentation {name} must return (X, y).") from error
-        for what, old, new in (("X", X, new_X), ("y", y, new_y)):
-            if issparse(old) != issparse(new) or not (
-                issparse(new) or isinstance(new, np.ndarray)
-            ):
-                raise ValueError(
-                    f"augmentation {name} returned {what} as {type(new).__name__}, "
-                    f"expected {type(old).__name__}."
-                )
-            if old.shape != new.shape or old.dtype != new.dtype:
-                raise ValueError(
-                    f"augmentation {name} returned {what} of shape {new.shape} and "
-                    f"dtype {new.dtype}, expected {old.shape} and {old.dtype}."
-                )
-        return new_X if not issparse(new_X) else new_X.tocsr(), new_y
-
-
-def _read_only(array):
-    view = array.view()
-    view.flags.writeable = False
-    return view

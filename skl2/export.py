@@ -12,15 +12,16 @@ from sklearn import neural_network
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from skl2.estimators import MLPClassifier, MLPRegressor
-from skl2.layers import ACTIVATIONS
-from skl2.losses import (
+from skl2._engine.losses import (
     BinaryLogLoss,
     HalfPoisson,
     HalfSquaredError,
     Loss,
     MultinomialLogLoss,
 )
+from skl2._engine.network.layers import ACTIVATIONS
+from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.regressor import MLPRegressor
 
 
 def _dense(coef):

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from _engine import fit_quietly
+from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 from sklearn.base import clone

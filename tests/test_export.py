@@ -8,8 +8,8 @@ from sklearn.datasets import make_multilabel_classification, make_regression
 from sklearn.exceptions import NotFittedError
 
 from skl2 import MLPClassifier, MLPRegressor
+from skl2._engine.network.layers import ACTIVATIONS
 from skl2.export import compress, from_sklearn, to_sklearn, to_torch
-from skl2.layers import ACTIVATIONS
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((80, 6))

@@ -5,7 +5,6 @@ The displays follow scikit-learn's conventions: ``from_estimator`` computes and 
 something is drawn, and not before.
 """
 
-from skl2.inspection._functions import mc_dropout, optimality
 from skl2.inspection._linear_regime import (
     LinearRegime,
     hidden_activations,
@@ -13,6 +12,8 @@ from skl2.inspection._linear_regime import (
     linear_regime,
 )
 from skl2.inspection._loss_curve import LossCurveDisplay
+from skl2.inspection._mc_dropout import mc_dropout
+from skl2.inspection._optimality import optimality
 from skl2.inspection._path import RegularizationPathDisplay
 from skl2.inspection._regime_display import LinearRegimeDisplay
 from skl2.inspection._weights import WeightDisplay

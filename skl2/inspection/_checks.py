@@ -2,7 +2,8 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from skl2.estimators import MLPClassifier, MLPRegressor
+from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.regressor import MLPRegressor
 
 
 def check_perceptron(estimator, caller):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skl2._engine.network.layers import ACTIVATIONS
 from skl2.inspection._checks import check_perceptron, import_pyplot, make_axes
 from skl2.inspection._linear_regime import (
     SLOPES,
@@ -10,7 +11,6 @@ from skl2.inspection._linear_regime import (
     forward_passes,
     linear_regime,
 )
-from skl2.layers import ACTIVATIONS
 
 
 class LinearRegimeDisplay:

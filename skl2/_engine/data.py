@@ -1,0 +1,316 @@
+"""The training set of a stack, and the batches it is read in.
+
+A batch is given by *rows*: a slice, an index array (b,) shared by all members, or
+(K, b), one row of indices a member. X is never copied as a whole.
+"""
+
+import hashlib
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skl2._engine.random_streams import AUGMENTATION
+from skl2._engine.threads import end_if_left
+
+# Elements of one layer's activations in a chunk of a full pass: small enough for the
+# L2 cache, large enough that the interpreter's overhead per chunk does not count.
+CHUNK_ELEMENTS = 1 << 18
+
+
+# Random factors of ``_reduced``, for blocks of 64 kB.
+_FACTORS = np.random.default_rng(0).integers(0, 1 << 64, (2, 1 << 13), np.uint64)
+
+
+def _reduced(array):
+    """A few bytes that differ for different arrays; ten times faster than sha256.
+
+    Of every block the sums Σ a_i w_i and Σ b_i (w_i >> 32) over its 64-bit words w,
+    mod 2⁶⁴, with random a and b: blocks that differ agree in both with a probability of
+    2⁻³² at most, if only the highest bits differ, and 2⁻¹²⁸ as a rule (multilinear
+    hashing, Lemire & Kaser, "Strongly universal string hashing is fast", 2014).
+    """
+    flat = array.reshape(-1).view(np.uint8)
+    n_words = _FACTORS.shape[1]
+    whole = len(flat) - len(flat) % (8 * n_words)
+    words = flat[:whole].view(np.uint64).reshape(-1, n_words)
+    sums = [words @ _FACTORS[0]]
+    # In pieces: the shifted words are a copy.
+    sums += [(part >> np.uint64(32)) @ _FACTORS[1] for part in _pieces(words, 16)]
+    return b"".join([*(s.tobytes() for s in sums), flat[whole:].tobytes()])
+
+
+def _pieces(array, size):
+    return [array[i : i + size] for i in range(0, len(array), size)]
+
+
+class TrainingSet:
+    """X, targets and weights, read batch by batch in feature-major form.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    y : ndarray of shape (n_outputs, n_rows)
+        Targets, of X's dtype.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Or (K, n_rows), weights of every member, where batches are slices.
+    held_out : TrainingSet or None
+        Rows given for validation. If there are none, they are taken from this set.
+
+    Attributes
+    ----------
+    rows : ndarray or None
+        The rows of X the set consists of, if not all.
+    total_weight : float
+        m: the number of rows, or the sum of their weights.
+    """
+
+    def __init__(self, X, y, sample_weight=None, rows=None, held_out=None):
+        self.X, self.y, self.sample_weight, self.rows = X, y, sample_weight, rows
+        self.held_out = held_out
+        self.n_rows = X.shape[0] if rows is None else len(rows)
+        self.total_weight = self.subset_weight(slice(None))
+        self._buffers = {}
+
+    def subset(self, rows):
+        """The set of some of the rows; X is shared, not copied."""
+        return TrainingSet(self.X, self.y, self.sample_weight, self._absolute(rows))
+
+    def _absolute(self, rows):
+        return rows if self.rows is None else self.rows[rows]
+
+    def __getstate__(self):
+        return self.__dict__ | {"_buffers": {}}
+
+    def __copy__(self):
+        copied = object.__new__(type(self))
+        copied.__dict__ |= self.__dict__ | {"_buffers": {}}
+        return copied
+
+    def digest(self):
+        """A fingerprint of the content: equal for equal data, whoever holds it."""
+        X = self.X
+        parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
+        fingerprint = hashlib.sha256(repr((X.shape, X.dtype.str)).encode())
+        for part in (*parts, self.y, self.sample_weight, self.rows):
+            if part is None:
+                continue
+            if not part.flags.c_contiguous:
+                # A transposed array is hashed as it lies in memory.
+                fingerprint.update(b"F")
+                part = np.ascontiguousarray(part.T)
+            fingerprint.update(_reduced(part))
+        if self.held_out is not None:
+            fingerprint.update(self.held_out.digest().encode())
+        return fingerprint.hexdigest()
+
+    def subset_weight(self, rows):
+        """m of the rows that an index array or a slice names."""
+        rows = self._absolute(rows)
+        if self.sample_weight is not None:
+            return self.sample_weight[..., rows].sum(axis=-1, dtype=np.float64)
+        return float(self.X.shape[0] if isinstance(rows, slice) else len(rows))
+
+    def select(self, keep):
+        """Called where members leave the stack; the rows are those of all members."""
+        return self
+
+    def batch(self, rows):
+        """Inputs (see ``Dense.forward``), targets and weights of some rows.
+
+        What it returns may be overwritten by the next call.
+        """
+        end_if_left()
+        rows = self._absolute(rows)
+        return self._inputs(rows), *self._targets(rows)
+
+    def targets(self):
+        """Targets and weights of all rows of the set."""
+        return self._targets(self._absolute(slice(0, self.n_rows)))
+
+    def _targets(self, rows):
+        weight = self.sample_weight
+        if isinstance(rows, slice):
+            return self.y[:, rows], None if weight is None else weight[..., rows]
+        if weight is not None:
+            weight = self._take(weight, rows, axis=0, name="weight")
+        return self._take(self.y, rows, axis=1, name="y"), weight
+
+    def _inputs(self, rows):
+        X = self.X
+        if isinstance(rows, slice):
+            return X[rows] if issparse(X) else X[rows].T
+        if issparse(X):
+            return X[rows] if rows.ndim == 1 else [X[r] for r in rows]
+        if X.flags.c_contiguous:
+            return self._take(X, rows, axis=0, name="X").swapaxes(-1, -2)
+        if X.flags.f_contiguous:
+            return self._take(X.T, rows, axis=1, name="X")
+        return np.ascontiguousarray(X[rows]).swapaxes(-1, -2)
+
+    def _take(self, array, rows, axis, name):
+        """Gather rows along `axis` into a buffer kept for this shape."""
+        # 'clip' is the mode of take that writes to `out` without a detour.
+        if axis == 0:
+            out = self._buffer(name, rows.shape + array.shape[1:], array.dtype)
+            return array.take(rows, axis=0, out=out, mode="clip")
+        shape = (*rows.shape[:-1], len(array), rows.shape[-1])
+        out = self._buffer(name, shape, array.dtype)
+        if rows.ndim == 1:
+            return array.take(rows, axis=1, out=out, mode="clip")
+        for k, r in enumerate(rows):
+            array.take(r, axis=1, out=out[k], mode="clip")
+        return out
+
+    def _buffer(self, name, shape, dtype):
+        found = self._buffers.get((name, shape))
+        if found is None:
+            if len(self._buffers) > 12:
+                self._buffers.clear()
+            found = self._buffers[name, shape] = np.empty(shape, dtype)
+        return found
+
+
+def balanced_slices(n_rows, batch_size):
+    """ceil(n_rows / batch_size) consecutive slices whose sizes differ by one at most.
+
+    The larger ones come first. There is no small remainder batch: one row in a batch of
+    its own would weigh as much as 200 in another.
+    """
+    n_batches = -(-n_rows // batch_size)
+    size, larger = divmod(n_rows, n_batches)
+    ends = [size * (i + 1) + min(i + 1, larger) for i in range(n_batches)]
+    return [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+
+
+def row_chunks(n_rows, widest):
+    """Slices that cut a pass over all rows into pieces of bounded memory."""
+    return balanced_slices(n_rows, max(256, CHUNK_ELEMENTS // widest))
+
+
+class BatchOrder:
+    """The order in which the members of a stack see the rows, epoch by epoch.
+
+    Parameters
+    ----------
+    streams : list of RandomState
+        One a member; members that share the object share the order (and the batches
+        are then gathered once for all).
+    rows : list of ndarray or None, one a member
+        The rows to train on; None for all of them.
+    n_rows, batch_size : int
+    shuffle : bool
+    """
+
+    def __init__(self, streams, rows, n_rows, batch_size, shuffle):
+        self.streams, self.shuffle, self.n_rows = streams, shuffle, n_rows
+        self.slices = balanced_slices(n_rows, batch_size)
+        self._given = rows
+        self._order = {
+            id(stream): np.arange(n_rows) if r is None else r
+            for stream, r in zip(streams, rows, strict=True)
+        }
+
+    def select(self, keep):
+        self.streams = [self.streams[k] for k in keep]
+        self._given = [self._given[k] for k in keep]
+
+    def epoch(self):
+        """The rows of every batch of the next epoch, as ``TrainingSet.batch`` takes."""
+        distinct = {id(stream): stream for stream in self.streams}
+        if self.shuffle:
+            for key, stream in distinct.items():
+                order = self._order[key]
+                # The very draws of sklearn.utils.shuffle, so that the batches agree.
+                permutation = np.arange(len(order))
+                stream.shuffle(permutation)
+                self._order[key] = order[permutation]
+        whole = len(self.slices) == 1 or not self.shuffle
+        if whole and all(r is None for r in self._given):
+            # The order inside a full batch changes nothing but rounding: no gather.
+            return self.slices
+        if len(distinct) == 1:
+            order = self._order[next(iter(distinct))]
+        else:
+            order = np.stack([self._order[id(stream)] for stream in self.streams])
+        return [order[..., s] for s in self.slices]
+
+
+class AugmentedSet:
+    """A training set whose batches are transformed, with noise of each member's own.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    transform : callable
+    noise : list of NoiseStream, one a member
+        Members that share it share the batches.
+    """
+
+    def __init__(self, data, transform, noise):
+        self.data, self.transform, self.noise = data, transform, noise
+        self.n_rows = data.n_rows
+
+    def select(self, keep):
+        """The same for the members `keep`."""
+        return AugmentedSet(self.data, self.transform, [self.noise[k] for k in keep])
+
+    def batch(self, rows):
+        """See ``TrainingSet.batch``."""
+        x, y, weight = self.data.batch(rows)
+        if all(stream is self.noise[0] for stream in self.noise):
+            return *self._apply(x, y, self.noise[0]), weight
+        found = {}
+        for k, stream in enumerate(self.noise):
+            if id(stream) not in found:
+                own_x = x[k] if isinstance(x, list) or x.ndim == 3 else x
+                own_y = y[k] if y.ndim == 3 else y
+                found[id(stream)] = self._apply(own_x, own_y, stream)
+        each = [found[id(stream)] for stream in self.noise]
+        xs, ys = [own_x for own_x, _ in each], np.stack([own_y for _, own_y in each])
+        if issparse(xs[0]):
+            return xs, ys, weight
+        # Stacked as each lies in memory.
+        if xs[0].flags.c_contiguous:
+            return np.stack(xs), ys, weight
+        return np.stack([own_x.T for own_x in xs]).swapaxes(1, 2), ys, weight
+
+    def _apply(self, x, y, stream):
+        X = x if issparse(x) else _read_only(x.T)
+        new_X, new_y = self._checked(X, y, stream.generator(AUGMENTATION))
+        new_y = np.ascontiguousarray(new_y.T)
+        if new_X is X or issparse(new_X):
+            return x if new_X is X else new_X, new_y
+        # In the order of the batch: a product may round otherwise in another one.
+        if x.flags.c_contiguous:
+            return np.ascontiguousarray(new_X.T), new_y
+        return np.ascontiguousarray(new_X).T, new_y
+
+    def _checked(self, X, y, random_state):
+        name = getattr(self.transform, "__name__", type(self.transform).__name__)
+        y = _read_only(y.T)
+        try:
+            new_X, new_y = self.transform(X, y, random_state)
+        except TypeError as error:
+            if "unpack" not in str(error):
+                raise
+            raise ValueError(f"augmentation {name} must return (X, y).") from error
+        for what, old, new in (("X", X, new_X), ("y", y, new_y)):
+            if issparse(old) != issparse(new) or not (
+                issparse(new) or isinstance(new, np.ndarray)
+            ):
+                raise ValueError(
+                    f"augmentation {name} returned {what} as {type(new).__name__}, "
+                    f"expected {type(old).__name__}."
+                )
+            if old.shape != new.shape or old.dtype != new.dtype:
+                raise ValueError(
+                    f"augmentation {name} returned {what} of shape {new.shape} and "
+                    f"dtype {new.dtype}, expected {old.shape} and {old.dtype}."
+                )
+        return new_X if not issparse(new_X) else new_X.tocsr(), new_y
+
+
+def _read_only(array):
+    view = array.view()
+    view.flags.writeable = False
+    return view

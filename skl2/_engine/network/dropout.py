@@ -1,0 +1,151 @@
+"""Dropout: noise on the input and on the hidden units, in training alone."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skl2._engine.random_streams import FIRST_LAYER, LEVELS
+
+
+class NoDropout:
+    """Passes everything on, for the layers that have no dropout."""
+
+    def select(self, keep):
+        pass
+
+    def buffers(self, n_rows, dtype):
+        return None
+
+    def forward_input(self, x):
+        return x
+
+    def forward(self, a, kept):
+        return a
+
+    def backward(self, d, kept):
+        pass
+
+
+class Dropout:
+    """Inverted dropout: each value is 0 with probability p, else multiplied by 1/(1-p).
+
+    p is rounded to a multiple of 2^-16 (at least one), and the factor is that of the
+    rounded p: the expectation is exact. Members that share both stream and rate share
+    the mask.
+
+    Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout", 2014.
+
+    Parameters
+    ----------
+    index : int
+        Number of the layer whose output is dropped, 0 for the input.
+    n_units : int
+    rates : sequence of float in (0, 1), one a member
+    noise : list of NoiseStream, one a member
+    """
+
+    def __init__(self, index, n_units, rates, noise):
+        self.index, self.n_units = index, n_units
+        self.rates, self.noise = list(rates), list(noise)
+        self._group()
+
+    def _group(self):
+        levels = [min(max(round(p * LEVELS), 1), LEVELS - 1) for p in self.rates]
+        each = list(zip(self.noise, levels, strict=True))
+        same = all(stream is self.noise[0] and q == levels[0] for stream, q in each)
+        # One mask for all, or one a member.
+        self._draws = each[:1] if same else each
+        self._inputs = {}
+
+    def select(self, keep):
+        """Go on with the members `keep`."""
+        self.rates = [self.rates[k] for k in keep]
+        self.noise = [self.noise[k] for k in keep]
+        self._group()
+
+    def draw(self, masks):
+        """Write 0 or 1/(1-p) to each of `masks`: arrays of one shape for each draw."""
+        drawn = {}
+        for mask, (stream, level) in zip(masks, self._draws, strict=True):
+            if id(stream) not in drawn:
+                drawn[id(stream)] = stream.bits(FIRST_LAYER + self.index, mask.shape)
+            kept = drawn[id(stream)] >= np.uint16(level)
+            # The type is named lest NumPy 1 takes the smallest one the factor fits.
+            factor = mask.dtype.type(LEVELS / (LEVELS - level))
+            np.multiply(kept, factor, out=mask, dtype=mask.dtype)
+
+    def buffers(self, n_rows, dtype):
+        """Masks, and the output of every member."""
+        return (
+            np.empty((len(self._draws), self.n_units, n_rows), dtype),
+            np.empty((len(self.rates), self.n_units, n_rows), dtype),
+        )
+
+    def forward(self, a, kept):
+        masks, out = kept
+        self.draw(masks)
+        return np.multiply(a, masks, out=out)
+
+    def backward(self, d, kept):
+        d *= kept[0]
+
+    def forward_input(self, x):
+        """The input with dropout; for what `x` may be see ``Dense.forward``."""
+        if not isinstance(x, np.ndarray):
+            return self._sparse_input(x)
+        # Masks lie in memory as x does: row by row if it was gathered from rows.
+        by_rows = x.strides[-1] > x.strides[-2]
+        masks, out = self._input_buffers(x, by_rows)
+        self.draw(masks)
+        if by_rows:
+            masks, out = masks.swapaxes(-1, -2), out.swapaxes(-1, -2)
+        return np.multiply(x, masks if out.ndim == 3 else masks[0], out=out)
+
+    def _input_buffers(self, x, by_rows):
+        """Kept by shape: there are two at most, as batches are balanced."""
+        shape = x.shape[-2:][::-1] if by_rows else x.shape[-2:]
+        key = (*x.shape[:-2], *shape, by_rows)
+        if key not in self._inputs:
+            n_draws = len(self._draws)
+            own = (len(self.rates),) if x.ndim == 3 or n_draws > 1 else ()
+            self._inputs[key] = (
+                np.empty((n_draws, *shape), x.dtype),
+                np.empty((*own, *shape), x.dtype),
+            )
+        return self._inputs[key]
+
+    def _sparse_input(self, x):
+        """Only stored values are drawn for: a zero stays a zero."""
+        if issparse(x) and len(self._draws) == 1:
+            return self._drop(x, *self._draws[0], {})
+        drawn: dict[int, np.ndarray] = {}
+        each = [x] * len(self.rates) if issparse(x) else x
+        draws = self._draws * (len(each) // len(self._draws))
+        return [self._drop(x_k, *d, drawn) for x_k, d in zip(each, draws, strict=True)]
+
+    def _drop(self, x, stream, level, drawn):
+        if id(stream) not in drawn:
+            drawn[id(stream)] = stream.bits(FIRST_LAYER + self.index, x.data.shape)
+        factor = x.dtype.type(LEVELS / (LEVELS - level))
+        dropped = x.copy()
+        dropped.data *= (drawn[id(stream)] >= np.uint16(level)) * factor
+        return dropped
+
+
+def make_dropout(layer_sizes, dropped, rates, noise):
+    """Dropout of the input and of each hidden layer.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+    dropped : sequence of bool, one for each layer but the output
+        Which layers have dropout; empty for none.
+    rates : list of sequences of float, one a member
+    noise : list of NoiseStream, one a member
+    """
+    sizes = layer_sizes[:-1]
+    return [
+        Dropout(i, n_units, [r[i] for r in rates], noise) if on else NoDropout()
+        for i, (n_units, on) in enumerate(
+            zip(sizes, dropped or [False] * len(sizes), strict=True)
+        )
+    ]

@@ -1,0 +1,217 @@
+"""The parameters of a stack of networks as one matrix, and the chain of its layers."""
+
+from math import prod, sqrt
+
+import numpy as np
+
+from skl2._engine.network.layers import ACTIVATIONS, Dense
+
+
+class Slot:
+    """Where one parameter array of shape `shape` lies in a row of theta."""
+
+    def __init__(self, start, shape, penalized):
+        self.shape, self.penalized = shape, penalized
+        self.columns = slice(start, start + prod(shape))
+
+    def view(self, theta):
+        """This parameter for every member: a view of shape (K, *shape)."""
+        return theta[:, self.columns].reshape(len(theta), *self.shape)
+
+
+class Layout:
+    """Where each parameter lies in theta of shape (K, P), and which are penalized.
+
+    Attributes
+    ----------
+    slots : list of Slot
+    weights : list of slice
+        The columns of the penalized arrays, one slice a weight layer. Penalties know
+        the parameters by these alone; biases never are in them.
+    weight_shapes : list of (n_in, n_out)
+        Their shapes.
+    """
+
+    def __init__(self):
+        self.slots = []
+        self.n_parameters = 0
+
+    def add(self, shape, penalized):
+        slot = Slot(self.n_parameters, shape, penalized)
+        self.slots.append(slot)
+        self.n_parameters = slot.columns.stop
+        return slot
+
+    @property
+    def weights(self):
+        return [slot.columns for slot in self.slots if slot.penalized]
+
+    @property
+    def weight_shapes(self):
+        return [slot.shape for slot in self.slots if slot.penalized]
+
+
+class LossWorkspace:
+    """The arrays a loss writes to, for raw predictions of one shape."""
+
+    def __init__(self, raw, ones=None):
+        K, _, n_rows = raw.shape
+        self.scratch, self.spare = np.empty_like(raw), np.empty_like(raw)
+        self.pointwise = np.empty((K, 1, n_rows), raw.dtype)
+        self.ones = np.ones((n_rows, 1), raw.dtype) if ones is None else ones
+
+
+class Workspace:
+    """The arrays a pass over `n_rows` rows writes to, made once and used again."""
+
+    def __init__(self, network, K, n_rows):
+        dtype = network.dtype
+        widths = network.layer_sizes[1:]
+
+        def empty(n_units):
+            return np.empty((K, n_units, n_rows), dtype)
+
+        self.a = [empty(n) for n in widths]
+        # Where the derivative can't be had from the output, the input is kept apart.
+        keep = network.activation.needs_input
+        self.z = [empty(n) for n in widths[:-1]] if keep else list(self.a[:-1])
+        self.z.append(self.a[-1])
+        self.d = [empty(n) for n in widths[:-1]]
+        scratch = np.empty(
+            K * max(widths) * n_rows, network.activation.scratch_dtype or dtype
+        )
+        self.scratch = [
+            scratch[: K * n * n_rows].reshape(K, n, n_rows) for n in widths[:-1]
+        ]
+        self.ones = np.ones((n_rows, 1), dtype)
+        self.loss = LossWorkspace(self.a[-1], self.ones)
+
+
+class Network:
+    """A stack of K multi-layer perceptrons of one shape.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of the input layer, of each hidden layer and of the output layer.
+    activation : str
+        Activation of the hidden layers, a key of ``skl2.layers.ACTIVATIONS``.
+    dtype : numpy dtype
+        float32 or float64; every array of the network has it.
+    """
+
+    def __init__(self, layer_sizes, activation, dtype):
+        self.layer_sizes = list(layer_sizes)
+        self.activation_name = activation
+        self.activation = ACTIVATIONS[activation]()
+        self.dtype = np.dtype(dtype)
+        self.layout = Layout()
+        self.layers = [
+            Dense(n_in, n_out)
+            for n_in, n_out in zip(layer_sizes, layer_sizes[1:], strict=False)
+        ]
+        for layer in self.layers:
+            layer.declare(self.layout)
+        self._workspaces = {}
+        self.n_members = 0
+
+    def initial_theta(self, random_state):
+        """Draw the weights of one network, in the order scikit-learn's MLP draws them.
+
+        W and b are uniform on ±sqrt(6 / (n_in + n_out)), ±sqrt(2 / ...) for 'logistic'
+        (Glorot & Bengio, 2010). Shape (P,).
+        """
+        factor = 2.0 if self.activation_name == "logistic" else 6.0
+        theta = np.empty((1, self.layout.n_parameters), self.dtype)
+        for layer in self.layers:
+            bound = sqrt(factor / (layer.n_in + layer.n_out))
+            for slot in layer.slots:
+                slot.view(theta)[...] = random_state.uniform(-bound, bound, slot.shape)
+        return theta[0]
+
+    def pack(self, coefs, intercepts):
+        """One row of theta from lists of weight matrices and bias vectors."""
+        arrays = [a for pair in zip(coefs, intercepts, strict=True) for a in pair]
+        return np.concatenate([np.ravel(a).astype(self.dtype) for a in arrays])
+
+    def unpack(self, theta):
+        """Weight matrices and bias vectors, as views of one row of theta."""
+        views = [slot.view(theta[np.newaxis])[0] for slot in self.layout.slots]
+        return views[0::2], [b.ravel() for b in views[1::2]]
+
+    def bind(self, theta, grad=None):
+        """Let the layers see `theta` and write to `grad`, both of shape (K, P).
+
+        Without `grad` there is a forward pass alone.
+        """
+        self.theta = theta
+        for layer in self.layers:
+            layer.bind(theta, grad)
+        if len(theta) != self.n_members:
+            self._workspaces.clear()
+        self.n_members = len(theta)
+
+    def select(self, keep):
+        """Called before ``bind`` where members leave; nothing is theirs here."""
+
+    def bind_fitted(self, coefs, intercepts):
+        """Let the layers see the weights of one fitted network, dense or sparse."""
+        for layer, W, b in zip(self.layers, coefs, intercepts, strict=True):
+            W = W[np.newaxis] if isinstance(W, np.ndarray) else W
+            layer.use(W, b[np.newaxis, :, np.newaxis])
+        self.n_members = 1
+
+    def workspace(self, n_rows):
+        """The buffers for batches of `n_rows` rows.
+
+        Balanced batches have two sizes at most, and so has a chunked validation set.
+        """
+        found = self._workspaces.get(n_rows)
+        if found is None:
+            if len(self._workspaces) >= 6:
+                self._workspaces.clear()
+            found = self._workspaces[n_rows] = self._make_workspace(n_rows)
+        return found
+
+    def _make_workspace(self, n_rows):
+        return Workspace(self, self.n_members, n_rows)
+
+    def training_forward(self, x, n_rows, weight):
+        """``forward``, as training does it; `weight` is that of the rows, or None."""
+        return self.forward(x, n_rows)
+
+    def forward(self, x, n_rows):
+        """Raw predictions of a batch, shape (K, n_outputs, n_rows).
+
+        They lie in a buffer that the next pass overwrites. For `x` see
+        ``Dense.forward``.
+        """
+        ws = self.workspace(n_rows)
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            layer.forward(x, ws.z[i])
+            if i < last:
+                self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
+            x = ws.a[i]
+        return x
+
+    def product(self, x, n_rows, last):
+        """W' x of layer number `last`, in a buffer that the next pass overwrites."""
+        ws = self.workspace(n_rows)
+        for i, layer in enumerate(self.layers[:last]):
+            layer.forward(x, ws.z[i])
+            self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
+            x = ws.a[i]
+        self.layers[last].product(x, ws.z[last])
+        return ws.z[last]
+
+    def backward(self, x, d_raw, n_rows):
+        """Fill the bound gradient, given that of the loss by the raw predictions."""
+        ws = self.workspace(n_rows)
+        d = d_raw
+        for i in range(len(self.layers) - 1, 0, -1):
+            d_in = ws.d[i - 1]
+            self.layers[i].backward(ws.a[i - 1], d, ws.ones, d_in)
+            self.activation.backward(ws.z[i - 1], ws.a[i - 1], d_in, ws.scratch[i - 1])
+            d = d_in
+        self.layers[0].backward(x, d, ws.ones)

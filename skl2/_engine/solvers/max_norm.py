@@ -1,0 +1,77 @@
+"""Max-norm: the weights of each unit are projected on a ball after every step."""
+
+import numpy as np
+
+
+class MaxNorm:
+    """The constraint ‖w‖₂ <= c on the incoming weights w of every unit.
+
+    Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout", 2014.
+
+    Parameters
+    ----------
+    slots : list of Slot
+        Those of the weight matrices.
+    radius : ndarray of shape (K,)
+        c of every member.
+    """
+
+    def __init__(self, slots, radius):
+        self.slots, self.radius = slots, np.asarray(radius, dtype=np.float64)
+        self._scratch = None
+
+    def select(self, keep):
+        """The constraint of the members `keep`."""
+        return MaxNorm(self.slots, self.radius[keep])
+
+    def _squares(self, theta):
+        if self._scratch is None:
+            self._scratch = [np.empty_like(slot.view(theta)) for slot in self.slots]
+        return self._scratch
+
+    def project(self, theta):
+        """Scale down, in place, the weights of the units outside."""
+        for slot, squares in zip(self.slots, self._squares(theta), strict=True):
+            W = slot.view(theta)
+            np.multiply(W, W, out=squares)
+            norm = np.sqrt(np.add.reduce(squares, axis=1, dtype=np.float64))
+            # Less by what rounding the sum and the products may add.
+            rounding = 2 * np.finfo(W.dtype).eps + W.shape[1] * np.finfo(float).eps
+            inner = self.radius[:, np.newaxis] * (1.0 - rounding)
+            outside = norm > inner
+            if outside.any():
+                factor = np.where(outside, inner / np.where(outside, norm, 1.0), 1.0)
+                W *= factor[:, np.newaxis].astype(theta.dtype)
+
+
+class Projected:
+    """An optimizer after whose steps the parameters are projected on a constraint.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    constraint : MaxNorm
+    """
+
+    def __init__(self, optimizer, constraint):
+        self.optimizer, self.constraint = optimizer, constraint
+
+    def __getattr__(self, name):
+        if name == "optimizer":
+            # Not there yet while it is unpickled or copied.
+            raise AttributeError(name)
+        return getattr(self.optimizer, name)
+
+    def step(self, theta, grad, penalty):
+        self.optimizer.step(theta, grad, penalty)
+        self.constraint.project(theta)
+
+    def select(self, keep, theta):
+        self.optimizer.select(keep, theta)
+        self.constraint = self.constraint.select(keep)
+
+    def published(self, theta, penalty):
+        shown = self.optimizer.published(theta, penalty)
+        if shown is not theta:
+            self.constraint.project(shown)
+        return shown

@@ -1,0 +1,100 @@
+"""Schedules of the learning rate."""
+
+from math import cos, pi
+
+import numpy as np
+
+
+class Schedule:
+    """The learning rate of every member over the epochs.
+
+    Parameters
+    ----------
+    name : {'constant', 'invscaling', 'adaptive'}
+        'invscaling': α_init / (rows seen + 1)^power_t, set after each epoch.
+        'adaptive': divided by 5 when a member's patience ends, down to 1e-6.
+    learning_rate_init : ndarray of shape (K,)
+    power_t : float
+    """
+
+    smallest = 1e-6
+
+    def __init__(self, name, learning_rate_init, power_t):
+        self.name, self.power_t = name, power_t
+        self.learning_rate_init = np.array(learning_rate_init, dtype=np.float64)
+
+    def select(self, keep):
+        self.learning_rate_init = self.learning_rate_init[keep]
+
+    def resume(self, optimizer, rows_seen):
+        """Set the rate for a run that goes on; 'adaptive' goes on from its last."""
+        if self.name == "constant":
+            optimizer.set_learning_rate(self.learning_rate_init)
+        self.end_epoch(optimizer, rows_seen)
+
+    def before_step(self, optimizer, step, n_steps):
+        """Called before step number `step` of the `n_steps` of an epoch."""
+
+    def end_epoch(self, optimizer, rows_seen):
+        """Set the rate for the next epoch, given the rows seen since the start."""
+        if self.name == "invscaling":
+            optimizer.set_learning_rate(
+                self.learning_rate_init / (rows_seen + 1) ** self.power_t
+            )
+
+    def out_of_patience(self, optimizer, members):
+        """Lower the rate of `members` (bool mask); return those that shall stop."""
+        if self.name != "adaptive":
+            return members
+        stop = members & (optimizer.learning_rate <= self.smallest)
+        rate = optimizer.learning_rate
+        optimizer.set_learning_rate(np.where(members & ~stop, rate / 5.0, rate))
+        return stop
+
+
+class CosineSchedule(Schedule):
+    """A rate that rises linearly to α_init and falls to 0 along half a cosine.
+
+    With T steps in all and w = ceil(T / 20) of them to warm up, step t = 0, 1, ... has
+
+        α_init (t + 1) / (w + 1)                           for t < w,
+        α_init (1 + cos(π (t - w) / (T - w))) / 2          after.
+
+    Each run is such a cycle. Loshchilov & Hutter, "SGDR", 2017; Goyal et al.,
+    "Accurate, large minibatch SGD", 2017 (warm-up).
+
+    Parameters
+    ----------
+    learning_rate_init : ndarray of shape (K,)
+    n_epochs : int
+        Epochs that the cycle takes.
+    """
+
+    warm_up = 20
+
+    def __init__(self, learning_rate_init, n_epochs):
+        super().__init__("cosine", learning_rate_init, 0.0)
+        self.n_epochs, self._epoch = n_epochs, 0
+
+    def before_step(self, optimizer, step, n_steps):
+        total = self.n_epochs * n_steps
+        warm_up = -(-total // self.warm_up)
+        t = self._epoch * n_steps + step
+        if t < warm_up:
+            factor = (t + 1) / (warm_up + 1)
+        else:
+            factor = 0.5 * (1.0 + cos(pi * (t - warm_up) / (total - warm_up or 1)))
+        optimizer.set_learning_rate(self.learning_rate_init * factor)
+
+    def end_epoch(self, optimizer, rows_seen):
+        self._epoch += 1
+
+    def resume(self, optimizer, rows_seen):
+        """A run that goes on starts a cycle of its own."""
+
+
+def make_schedule(name, learning_rate_init, power_t, n_epochs):
+    """The schedule called `name`, for a run of `n_epochs` epochs."""
+    if name == "cosine":
+        return CosineSchedule(learning_rate_init, n_epochs)
+    return Schedule(name, learning_rate_init, power_t)

@@ -1,0 +1,355 @@
+"""The mini-batch loop: batch, gradient, step, stop; for all members at once."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skl2._engine.network.folding import Plain
+from skl2._engine.network.network import Network
+from skl2._engine.random_streams import NoiseStream
+from skl2._engine.solvers.stopping import Patience
+
+
+@dataclass
+class Result:
+    """What the training of one member ended with.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (P,)
+        Final parameters, or those of the best validation score.
+    loss_curve : list of float
+        J at every epoch: the mean of the batch losses, each before its step, plus the
+        penalty at the start of the epoch.
+    penalty_curve : list of float
+        That penalty.
+    validation_scores, validation_loss_curve : list of float or None
+        Score and mean loss (without the penalty) of the held-out rows at every epoch.
+    best_loss, best_validation_score : float or None
+    n_iter : int
+        Epochs (iterations of L-BFGS) run.
+    converged : bool
+        False if the limit on iterations ended the run.
+    diverged_at : int or None
+        The epoch at which the loss was not finite any more.
+    interrupted : bool
+        Whether Ctrl-C ended the run.
+    message : str
+    rows_seen : int
+        Training rows seen, earlier runs included.
+    progress : Progress or None
+        For a stack of one: what a later run needs to go on.
+    unfolded : ndarray of shape (P_unfolded,) or None
+        With batch norm: the parameters that were folded into `theta`.
+    statistics : ndarray of shape (2, n_hidden_units) or None
+        With batch norm: means and variances that were folded into `theta`.
+    """
+
+    theta: np.ndarray
+    loss_curve: list = field(default_factory=list)
+    penalty_curve: list = field(default_factory=list)
+    validation_scores: Any = None
+    validation_loss_curve: Any = None
+    best_loss: float | None = None
+    best_validation_score: float | None = None
+    n_iter: int = 0
+    converged: bool = False
+    diverged_at: int | None = None
+    interrupted: bool = False
+    message: str = ""
+    rows_seen: int = 0
+    progress: "Progress | None" = None
+    unfolded: np.ndarray | None = None
+    statistics: np.ndarray | None = None
+
+    def take(self, theta, unfolded, statistics):
+        """Take these parameters as the result; see ``StochasticRun._publish``."""
+        self.theta = theta
+        if statistics is not None:
+            self.unfolded, self.statistics = unfolded, statistics
+
+
+@dataclass
+class Progress:
+    """Training state that prediction does not need, for warm_start and partial_fit.
+
+    Attributes
+    ----------
+    solver : str
+        Name of the optimizer's class; another one starts anew.
+    optimizer : dict
+        ``Optimizer.get_state()``.
+    patience : Patience
+    stream : RandomState
+        The member's random stream, where the run left it.
+    split : tuple
+        State of the stream before the validation split was drawn.
+    noise : NoiseStream or None
+        Where dropout and augmentation go on.
+    unfolded : (str, ndarray) or None
+        With batch norm: a digest of the folded parameters, and the unfolded ones.
+    """
+
+    solver: str
+    optimizer: dict
+    patience: Patience
+    stream: np.random.RandomState
+    split: tuple
+    noise: NoiseStream | None = None
+    unfolded: tuple | None = None
+
+
+@dataclass
+class EpochReport:
+    """What is told to a listener after each epoch, for one member.
+
+    Attributes
+    ----------
+    member : int
+    result : Result
+        Up to this epoch, which is ``result.n_iter``; its parameters are not set yet.
+    parameters : callable () -> (theta, unfolded, statistics)
+        The parameters as they would be published, see ``Result``.
+    """
+
+    member: int
+    result: Result
+    parameters: object
+
+
+class Printer:
+    """A listener that prints a line an epoch.
+
+    Parameters
+    ----------
+    n_members : int
+        If there are more than one, a line begins with the number of the member.
+    """
+
+    def __init__(self, n_members):
+        self.n_members = n_members
+
+    def __call__(self, report):
+        result = report.result
+        line = f"Iteration {result.n_iter}, loss = {result.loss_curve[-1]:.8f}"
+        if result.penalty_curve[-1]:
+            line += f", penalty = {result.penalty_curve[-1]:.6g}"
+        if result.validation_scores is not None:
+            line += (
+                f", validation loss = {result.validation_loss_curve[-1]:.6f}"
+                f", validation score = {result.validation_scores[-1]:.6f}"
+            )
+        print(f"[{report.member}] {line}" if self.n_members > 1 else line)
+        return False
+
+
+class StochasticRun:
+    """Trains a stack with a stochastic optimizer until every member has stopped.
+
+    Parameters
+    ----------
+    objective : Objective
+    optimizer : Optimizer
+        With its state made.
+    schedule : Schedule
+    order : BatchOrder
+    patience : Patience
+    validation : Validation or None
+        If given, its scores (not the loss) are what patience watches, and the weights
+        of the best score are the result.
+    max_iter : int
+        Largest number of epochs.
+    rows_seen : int
+        Rows seen in earlier runs that this one goes on from.
+    publisher : Plain or Folding
+        Makes of the parameters in training those of the fitted network.
+    listeners : sequence of callable ``listener(EpochReport) -> bool``
+        Called after each epoch for each member; True stops the member.
+    """
+
+    def __init__(
+        self,
+        objective,
+        optimizer,
+        schedule,
+        order,
+        patience,
+        validation,
+        max_iter,
+        rows_seen=0,
+        publisher=None,
+        listeners=(),
+    ):
+        self.objective, self.optimizer, self.schedule = objective, optimizer, schedule
+        self.order, self.patience, self.validation = order, patience, validation
+        self.max_iter, self.rows_seen = max_iter, rows_seen
+        self.publisher, self.listeners = publisher or Plain(), listeners
+
+    def resume(self, progress, theta):
+        """Go on where an earlier run of a stack of one stopped."""
+        if self.optimizer.kind == progress.solver:
+            self.optimizer.set_state(progress.optimizer, theta)
+        self.schedule.resume(self.optimizer, self.rows_seen)
+        self.optimizer.unpublished(theta, self.objective.penalty)
+        self.patience.resume(progress.patience)
+
+    def progress(self, split, noise):
+        """What ``resume`` needs; for a stack of one, after ``run``."""
+        return Progress(
+            self.optimizer.kind,
+            self.optimizer.get_state(),
+            self.patience,
+            self.order.streams[0],
+            split,
+            noise,
+        )
+
+    def run(self, theta):
+        """Train `theta`, shape (K, P), in place where members stay to the end.
+
+        Returns
+        -------
+        results : list of Result, one a member
+        """
+        self.results = [Result(row) for row in theta]
+        self.members = np.arange(len(theta))
+        self.theta = theta
+        self.objective.bind(theta)
+        # A diverging member is found by its loss; its overflows are no news.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            if self.validation is not None:
+                self._start_validation()
+            try:
+                for epoch in range(self.max_iter):
+                    stop = self._epoch(epoch + 1)
+                    if stop.any():
+                        self._leave(stop, "")
+                    if not len(self.members):
+                        break
+            except KeyboardInterrupt:
+                for k in self.members:
+                    self.results[k].interrupted = True
+            self._leave(np.ones(len(self.members), dtype=bool), "max_iter")
+        return self.results
+
+    def _start_validation(self):
+        """Until there is a better one, the start is the best epoch."""
+        self._shown = self._publish()
+        self._keep_best(np.ones(len(self.members), dtype=bool))
+        for result in self.results:
+            result.validation_scores, result.validation_loss_curve = [], []
+
+    def _epoch(self, epoch):
+        """One pass over the rows; returns which members stop, a bool mask (K,)."""
+        batches = self.order.epoch()
+        loss = np.zeros(len(self.members))
+        penalty = self.objective.penalty.value(self.theta)
+        for step, rows in enumerate(batches):
+            self.schedule.before_step(self.optimizer, step, len(batches))
+            loss += self.objective.batch_loss(rows, len(batches))
+            self.optimizer.step(self.theta, self.objective.grad, self.objective.penalty)
+        loss = loss / len(batches) + penalty
+        self.rows_seen += self.order.n_rows
+        diverged = ~np.isfinite(loss)
+        validated = None if self.validation is None else self._validate()
+        self._record(epoch, loss, penalty, validated, diverged)
+        improved, exhausted = self.patience.update(
+            loss if validated is None else validated[0]
+        )
+        if validated is not None:
+            self._keep_best(improved)
+        diverged |= self._report()
+        self.schedule.end_epoch(self.optimizer, self.rows_seen)
+        if exhausted.any():
+            stop = self.schedule.out_of_patience(self.optimizer, exhausted)
+            self.patience.reset(exhausted & ~stop)
+            for k in self.members[stop]:
+                self.results[k].converged = True
+            exhausted = stop
+        return exhausted | diverged
+
+    def _publish(self):
+        """Parameters as a fitted network would have them; with batch norm also those
+        in training, and the statistics (else None, None): each with K rows.
+        """
+        shown = self.optimizer.published(self.theta, self.objective.penalty)
+        theta, statistics = self.publisher.publish(shown)
+        return theta, shown, statistics
+
+    def _validate(self):
+        """Scores and losses of the parameters as they would be published, (K,) each."""
+        self._shown = self._publish()
+        theta = self._shown[0]
+        network = self.objective.network
+        if theta is not self.theta:
+            network = Network(network.layer_sizes, network.activation_name, theta.dtype)
+            network.bind(theta)
+        return self.validation.evaluate(network)
+
+    def _keep_best(self, improved):
+        """Keep the parameters of the members whose score is the best so far."""
+        for i in np.flatnonzero(improved):
+            self.results[self.members[i]].take(*_member(self._shown, i, np.copy))
+
+    def _record(self, epoch, loss, penalty, validated, diverged):
+        for i, k in enumerate(self.members):
+            result = self.results[k]
+            result.n_iter = epoch
+            result.loss_curve.append(float(loss[i]))
+            result.penalty_curve.append(float(penalty[i]))
+            if validated is not None:
+                result.validation_scores.append(float(validated[0][i]))
+                result.validation_loss_curve.append(float(validated[1][i]))
+            if diverged[i]:
+                result.diverged_at = epoch
+
+    def _report(self):
+        """Tell the listeners; returns which members they stop, a bool mask (K,)."""
+        stop = np.zeros(len(self.members), dtype=bool)
+        for listener in self.listeners:
+            for i, k in enumerate(self.members):
+                report = EpochReport(
+                    int(k),
+                    self.results[k],
+                    lambda i=i: _member(self._publish(), i, np.copy),
+                )
+                if listener(report):
+                    stop[i] = self.results[k].converged = True
+        return stop
+
+    def _leave(self, stop, message):
+        """Store the results of the members in the mask `stop` and drop them."""
+        if not len(stop):
+            return
+        shown = self._publish() if self.validation is None else None
+        for i in np.flatnonzero(stop):
+            result = self.results[self.members[i]]
+            result.message, result.rows_seen = message, self.rows_seen
+            best = float(self.patience.best[i])
+            if self.validation is None:
+                result.take(*_member(shown, i))
+                result.best_loss = best
+            else:
+                result.best_validation_score = best
+        keep = np.flatnonzero(~stop)
+        stopped, self.members = stop, self.members[keep]
+        if not len(keep) or not stopped.any():
+            return
+        self.theta = self.theta[keep]
+        self.objective.select(keep, self.theta)
+        self.optimizer.select(keep, self.theta)
+        for part in (
+            self.schedule,
+            self.order,
+            self.patience,
+            self.publisher,
+            self.validation,
+        ):
+            if part is not None:
+                part.select(keep)
+
+
+def _member(published, i, make=lambda row: row):
+    """The member `i` of what ``StochasticRun._publish`` returns."""
+    return tuple(None if part is None else make(part[i]) for part in published)

@@ -1,0 +1,113 @@
+"""When a member of the stack stops, and which of its weights are kept."""
+
+import numpy as np
+
+from skl2._engine.data import row_chunks
+
+
+class Patience:
+    """Counts, member by member, the epochs in a row without an improvement.
+
+    An epoch improves if the value gets better than the best so far by `tol`; a member
+    is out of patience after more than `n_iter_no_change` epochs that don't
+    (scikit-learn's rule).
+
+    Parameters
+    ----------
+    n_members : int
+    tol : float
+    n_iter_no_change : int or inf
+    maximize : bool
+        True for validation scores, False for the training loss.
+    """
+
+    def __init__(self, n_members, tol, n_iter_no_change, maximize):
+        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self._sign = 1.0 if maximize else -1.0
+        self.count = np.zeros(n_members, dtype=np.int64)
+        self._best = np.full(n_members, -np.inf)
+
+    @property
+    def best(self):
+        """Best value of every member, shape (K,)."""
+        return self._sign * self._best
+
+    def update(self, values):
+        """Take the values of an epoch, shape (K,).
+
+        Returns
+        -------
+        improved : ndarray of bool, shape (K,)
+            Whether the value is the best so far (by any margin).
+        exhausted : ndarray of bool, shape (K,)
+            Whether patience has ended.
+        """
+        values = self._sign * values
+        self.count = np.where(values >= self._best + self.tol, 0, self.count + 1)
+        improved = values > self._best
+        self._best = np.where(improved, values, self._best)
+        return improved, self.count > self.n_iter_no_change
+
+    def resume(self, earlier):
+        """Take over the count and the best value, if they watched the same thing."""
+        if earlier._sign == self._sign:
+            self.count, self._best = earlier.count, earlier._best
+
+    def reset(self, members):
+        """Start counting anew for `members` (bool mask)."""
+        self.count[members] = 0
+
+    def select(self, keep):
+        self.count, self._best = self.count[keep], self._best[keep]
+
+
+class Validation:
+    """Scores the members of a stack on rows held out from training.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    rows : list of ndarray, one a member
+        The held-out rows of every member, of one length.
+    score : callable ``score(raw, rows, theta) -> float`` or None
+        Score of raw predictions (n_outputs, n_rows), which are those of the parameters
+        theta, shape (P,); greater is better. None stands for minus the loss.
+    loss : Loss
+    """
+
+    def __init__(self, data, rows, score, loss):
+        self.data, self.rows, self._score, self._loss = data, rows, score, loss
+
+    def select(self, keep):
+        self.rows = [self.rows[k] for k in keep]
+
+    def evaluate(self, network):
+        """Score and mean loss of every member, each of shape (K,).
+
+        They are NaN where predictions aren't finite. The loss is without the penalty.
+        """
+        raw, losses = self._forward(network)
+        losses = np.where(np.isfinite(raw).all(axis=(1, 2)), losses, np.nan)
+        if self._score is None:
+            return -losses, losses
+        each = zip(raw, self.rows, network.theta, strict=True)
+        return np.array([self._score(*member) for member in each]), losses
+
+    def _forward(self, network):
+        """Raw predictions and mean loss of every member on its rows."""
+        shared = all(rows is self.rows[0] for rows in self.rows)
+        rows = self.rows[0] if shared else np.stack(self.rows)
+        n_rows = rows.shape[-1]
+        n_outputs = network.layer_sizes[-1]
+        raw = np.empty((network.n_members, n_outputs, n_rows), network.dtype)
+        losses = np.zeros(network.n_members)
+        for s in row_chunks(n_rows, max(network.layer_sizes[1:])):
+            x, y, weight = self.data.batch(rows[..., s])
+            chunk = network.forward(x, s.stop - s.start)
+            raw[..., s] = chunk
+            losses += self._loss.value_and_gradient(
+                chunk, y, weight, 1.0, network.workspace(s.stop - s.start).loss
+            )
+        weights = np.array([self.data.subset_weight(r) for r in self.rows])
+        # No row of any weight: there is nothing to judge by.
+        return raw, losses / np.where(weights > 0, weights, np.nan)

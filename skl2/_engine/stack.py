@@ -1,0 +1,376 @@
+"""Training of a stack: where estimators and searches meet the engine.
+
+A fit is described by a ``Shape`` (what members of a stack have in common) and a
+``Member`` (what may differ); ``train_stack`` trains any number of members of one shape
+on one training set. Each gets the numbers it would get alone.
+"""
+
+from copy import copy
+from dataclasses import dataclass, fields
+from pickle import PicklingError
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skl2._engine.data import AugmentedSet, BatchOrder
+from skl2._engine.network.dropout import make_dropout
+from skl2._engine.network.folding import Folding, Plain
+from skl2._engine.network.network import Network
+from skl2._engine.network.regularized import RegularizedNetwork
+from skl2._engine.objective import Objective
+from skl2._engine.penalties import make_penalty
+from skl2._engine.random_streams import noise_streams
+from skl2._engine.solvers.lbfgs import minimize_lbfgs
+from skl2._engine.solvers.max_norm import MaxNorm, Projected
+from skl2._engine.solvers.optimizers import SGD, Adam, AdamW, Optimizer
+from skl2._engine.solvers.proximal import minimize_proximal
+from skl2._engine.solvers.schedules import make_schedule
+from skl2._engine.solvers.stochastic import Printer, Progress, StochasticRun
+from skl2._engine.solvers.stopping import Patience, Validation
+from skl2._engine.threads import blas_threads_for
+
+STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
+
+
+class Keyed:
+    """An object that equals another one of the same content.
+
+    Parameters
+    ----------
+    value : object
+        None, a string, or an object that pickles: a transform, a scorer.
+    """
+
+    def __init__(self, value):
+        self.value = value
+        try:
+            self._key = joblib.hash(value)
+        except (PicklingError, AttributeError, TypeError):
+            # A lambda or a local function: the same one only.
+            self._key = id(value)
+
+    def __eq__(self, other):
+        return isinstance(other, Keyed) and self._key == other._key
+
+    def __hash__(self):
+        return hash(self._key)
+
+
+NOTHING = Keyed(None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the members of a stack have in common; equal shapes can share a stack."""
+
+    layer_sizes: tuple[int, ...]
+    activation: str
+    loss: tuple
+    solver: str
+    batch_size: int
+    dtype: str
+    learning_rate: str = "constant"
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    tol: float = 1e-4
+    verbose: bool = False
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    # Which layers have dropout, the input first; () for none.
+    dropout: tuple[bool, ...] = ()
+    batch_norm: bool = False
+    max_norm: bool = False
+    augmentation: Keyed = NOTHING
+    scoring: Keyed = NOTHING
+    # A partial fit: batch-norm statistics are pooled with those of earlier calls.
+    incremental: bool = False
+
+    @property
+    def noisy(self):
+        """Whether training draws noise."""
+        return any(self.dropout) or self.augmentation.value is not None
+
+
+@dataclass
+class Member:
+    """What may differ between the members of a stack.
+
+    Attributes
+    ----------
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}
+    alpha : ndarray of shape (n_weight_layers,)
+        λ of every weight layer.
+    random_state : RandomState
+        The member's own stream: initial weights, split, order of the rows. It is used
+        up. Members whose streams are in the same state share their batches.
+    theta : ndarray of shape (P,) or None
+        Where to start; None draws initial weights from the stream.
+    rows_seen : int
+        Rows seen by earlier runs, for the learning-rate schedule.
+    progress : Progress or None
+        Where an earlier run stopped, to go on from (a stack of one); None starts anew.
+    dropout : tuple of float
+        Rates, for the input and each hidden layer, > 0 where the shape has dropout.
+    max_norm : float or None
+        Bound on the norm of each unit's weights.
+    statistics : (float, ndarray of shape (2, n_hidden_units)) or None
+        Of earlier partial fits with batch norm, and the rows they stand for.
+    """
+
+    penalty: str | None
+    alpha: np.ndarray
+    l1_ratio: float
+    learning_rate_init: float
+    momentum: float
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    random_state: np.random.RandomState
+    theta: np.ndarray | None = None
+    rows_seen: int = 0
+    progress: Progress | None = None
+    dropout: tuple[float, ...] = ()
+    max_norm: float | None = None
+    statistics: tuple | None = None
+
+    def key(self):
+        """Equal for members that train to the same result on the same data."""
+        stream: Any = self.random_state.get_state(legacy=True)
+        values = [getattr(self, f.name) for f in fields(self)]
+        return (stream[1].tobytes(), *stream[2:]) + tuple(
+            v.tobytes() if isinstance(v, np.ndarray) else v
+            for v in values
+            if v is not self.random_state
+        )
+
+
+def _shared_streams(members):
+    """One RandomState for all members whose streams are in the same state."""
+    streams: dict[tuple, np.random.RandomState] = {}
+    shared = []
+    for member in members:
+        name, keys, *rest = member.random_state.get_state(legacy=True)
+        shared.append(
+            streams.setdefault((name, keys.tobytes(), *rest), member.random_state)
+        )
+    return shared
+
+
+def make_network(shape, members=(), noise=()):
+    """The network of a stack in training (not bound to parameters yet)."""
+    if not shape.batch_norm and not any(shape.dropout):
+        return Network(shape.layer_sizes, shape.activation, shape.dtype)
+    rates = [member.dropout for member in members]
+    return RegularizedNetwork(
+        shape.layer_sizes,
+        shape.activation,
+        shape.dtype,
+        shape.batch_norm,
+        make_dropout(shape.layer_sizes, shape.dropout, rates, noise),
+    )
+
+
+def make_objective(shape, loss, members, data, total_weight, noise=()):
+    """The objective of a stack, and its network (not bound to parameters yet)."""
+    network = make_network(shape, members, noise)
+    if shape.augmentation.value is not None:
+        data = AugmentedSet(data, shape.augmentation.value, noise)
+    penalty = make_penalty(
+        network.layout,
+        [member.penalty for member in members],
+        np.stack([member.alpha for member in members]),
+        [member.l1_ratio for member in members],
+        total_weight,
+        network.dtype,
+    )
+    return Objective(network, loss, penalty, data, total_weight)
+
+
+def _initial_theta(network, members, streams):
+    """(K, P) initial parameters; members that share a stream share the draw."""
+    drawn: dict[int, np.ndarray] = {}
+    rows = []
+    for member, stream in zip(members, streams, strict=True):
+        if member.theta is not None:
+            rows.append(member.theta)
+            continue
+        if id(stream) not in drawn:
+            drawn[id(stream)] = network.initial_theta(stream)
+        rows.append(drawn[id(stream)])
+    return np.stack(rows).astype(network.dtype, copy=False)
+
+
+def initial_theta(shape, member):
+    """Initial parameters of one member, shape (P,), from its own stream."""
+    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+    return network.initial_theta(member.random_state)
+
+
+def _hold_out(shape, data, stratify, members, streams):
+    """Training rows and validation rows of every member, by its own stream.
+
+    A run that goes on splits as it did before: rows once trained on must not come back
+    as validation rows.
+    """
+    rows = np.arange(data.n_rows)
+    if data.sample_weight is not None:
+        # A row of weight zero is as good as not there.
+        rows = np.flatnonzero(data.sample_weight)
+        stratify = None if stratify is None else stratify[rows]
+    splits: dict[int, list] = {}
+    for member, stream in zip(members, streams, strict=True):
+        if id(stream) not in splits:
+            split_stream = stream
+            if member.progress is not None:
+                split_stream = np.random.RandomState()
+                split_stream.set_state(member.progress.split)
+            train, held_out = train_test_split(
+                rows,
+                random_state=split_stream,
+                test_size=shape.validation_fraction,
+                stratify=stratify,
+            )
+            if len(held_out) < 2:
+                raise ValueError(
+                    "The validation set is too small. Increase 'validation_fraction' "
+                    f"({shape.validation_fraction}) or the size of your dataset "
+                    f"({data.n_rows} rows)."
+                )
+            splits[id(stream)] = [train, held_out]
+    train, held_out = zip(*(splits[id(stream)] for stream in streams), strict=True)
+    return list(train), list(held_out)
+
+
+def _make_optimizer(shape, members, theta, network):
+    def each(name):
+        return [getattr(member, name) for member in members]
+
+    if shape.solver == "sgd":
+        optimizer: Optimizer = SGD(
+            each("learning_rate_init"), each("momentum"), shape.nesterovs_momentum
+        )
+    else:
+        kind = Adam if shape.solver == "adam" else AdamW
+        optimizer = kind(
+            each("learning_rate_init"), each("beta_1"), each("beta_2"), each("epsilon")
+        )
+    optimizer.init(theta)
+    if shape.max_norm:
+        slots = [layer.slots[0] for layer in network.layers]
+        return Projected(optimizer, MaxNorm(slots, each("max_norm")))
+    return optimizer
+
+
+def train_stack(shape, loss, members, data, score=None, stratify=None, listeners=()):
+    """Train networks of one shape on one training set, all at once.
+
+    Parameters
+    ----------
+    shape : Shape
+    loss : Loss
+    members : list of Member
+    data : TrainingSet
+    score : callable ``score(raw, rows, theta) -> float`` or None
+        Validation score for early stopping, see ``Validation``.
+    stratify : ndarray or None
+        Classes by which the validation rows are stratified.
+
+    listeners : sequence of callable
+        See ``StochasticRun``.
+
+    Returns
+    -------
+    results : list of Result, one a member
+    """
+    if shape.verbose:
+        listeners = (*listeners, Printer(len(members)))
+    # The same arrays with buffers of its own: stacks may be trained in several threads.
+    data = copy(data)
+    with blas_threads_for(shape.layer_sizes, shape.batch_size):
+        if shape.solver == "lbfgs":
+            return [_train_lbfgs(shape, loss, m, data, listeners) for m in members]
+        return _train_stochastic(shape, loss, members, data, score, stratify, listeners)
+
+
+def _train_lbfgs(shape, loss, member, data, listeners):
+    objective = make_objective(shape, loss, [member], data, data.total_weight)
+    theta = _initial_theta(objective.network, [member], [member.random_state])
+    # L-BFGS-B has bounds for an L1 part, and nothing for the norm of a group.
+    minimize = minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
+    return minimize(
+        objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, listeners
+    )
+
+
+def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
+    streams = _shared_streams(members)
+    noise = noise_streams(members, streams) if shape.noisy else []
+    theta = _initial_theta(make_network(shape, members, noise), members, streams)
+    split = streams[0].get_state()
+    rows, validation = _validation_rows(
+        shape, loss, members, data, score, stratify, streams
+    )
+    total_weight, n_rows = data.total_weight, data.n_rows
+    if rows[0] is not None:
+        total_weight = np.array([data.subset_weight(r) for r in rows])
+        n_rows = len(rows[0])
+    objective = make_objective(shape, loss, members, data, total_weight, noise)
+    if members[0].statistics is not None:
+        objective.network.set_running(members[0].statistics[1])
+    run = StochasticRun(
+        objective,
+        _make_optimizer(shape, members, theta, objective.network),
+        make_schedule(
+            shape.learning_rate,
+            [member.learning_rate_init for member in members],
+            shape.power_t,
+            shape.max_iter,
+        ),
+        BatchOrder(streams, rows, n_rows, min(shape.batch_size, n_rows), shape.shuffle),
+        Patience(
+            len(members),
+            shape.tol,
+            shape.n_iter_no_change,
+            maximize=validation is not None,
+        ),
+        validation,
+        shape.max_iter,
+        rows_seen=members[0].rows_seen,
+        publisher=_make_publisher(shape, members, data, rows, objective.network),
+        listeners=listeners,
+    )
+    if members[0].progress is not None:
+        run.resume(members[0].progress, theta)
+    results = run.run(theta)
+    if len(members) == 1:
+        results[0].progress = run.progress(
+            split if members[0].progress is None else members[0].progress.split,
+            noise[0] if noise else None,
+        )
+    return results
+
+
+def _validation_rows(shape, loss, members, data, score, stratify, streams):
+    """Rows to train on, None for all, of every member; and the Validation, if any."""
+    everything = [None] * len(members)
+    if not shape.early_stopping:
+        return everything, None
+    if data.held_out is not None:
+        shared = np.arange(data.held_out.n_rows)
+        held_out = copy(data.held_out)
+        return everything, Validation(held_out, [shared] * len(members), score, loss)
+    rows, held_out = _hold_out(shape, data, stratify, members, streams)
+    return rows, Validation(data, held_out, score, loss)
+
+
+def _make_publisher(shape, members, data, rows, network):
+    if not shape.batch_norm:
+        return Plain()
+    carried = members[0].statistics if shape.incremental else None
+    return Folding(network, data, rows, carried)

@@ -1,0 +1,21 @@
+"""Warnings that point at the user's line, however deep inside they arise."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import sklearn
+
+# Frames that are not the user's: ours, and those that callbacks put between ours.
+_INSIDE = (
+    str(Path(__file__).parents[1]),
+    str(Path(sklearn.__file__).parent / "callback"),
+)
+
+
+def warn(message, category=UserWarning):
+    """Warn at the innermost line that is outside of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

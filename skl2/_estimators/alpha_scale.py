@@ -1,0 +1,195 @@
+"""λ read off the data: where a search starts, and where all weights are zero."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.sparse.linalg import svds
+
+from skl2._engine.data import row_chunks
+from skl2._engine.network.network import LossWorkspace
+from skl2._engine.warn import warn
+
+# alpha='scale' is this times ``reference_alpha``: without and with hidden layers. On 13
+# data sets the same two constants are the best of a half-decade grid, or next to it,
+# for L2, L1 and elastic net and one to three hidden layers (benchmarks/alpha_scale.py).
+SCALE_LINEAR, SCALE_HIDDEN = 0.003, 0.01
+
+# alphas='auto': decades around alpha='scale', three to either side in half-decades.
+AUTO_STEPS = np.arange(-6, 7) / 2.0
+
+# Ratio of the largest to the median column scale from which X counts as not scaled.
+UNSCALED = 100.0
+
+
+def null_gradient(data, loss):
+    """Gradient of the summed loss by the weights of a linear model, at the null model.
+
+    The null model predicts the best constant. For the squared error and the log-loss
+    this is -Xᵀ(Y - Ȳ) (with weights s: -Xᵀ diag(s) (Y - Ȳ)).
+
+    Parameters
+    ----------
+    data : TrainingSet
+    loss : Loss
+
+    Returns
+    -------
+    G : ndarray of shape (n_features, n_outputs), float64
+    """
+    n_outputs, n_features = len(data.y), data.X.shape[1]
+    total = np.zeros((n_features, n_outputs))
+    y, weight = data.targets()
+    constant = loss.constant(y.astype(np.float64), weight)
+    for rows in row_chunks(data.n_rows, n_features):
+        x, y, weight = data.batch(rows)
+        residual = np.repeat(constant, y.shape[1], axis=1)[np.newaxis]
+        loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
+        total += x.T @ residual[0].T if issparse(x) else x @ residual[0].T
+    return total
+
+
+def target_scale(data, loss):
+    """Root mean square of y - ȳ, over rows and outputs; 1 for scale-free losses."""
+    if loss.out_activation != "identity":
+        return 1.0
+    y, weight = data.targets()
+    centred = y - np.average(y, axis=1, weights=weight)[:, np.newaxis]
+    variance = np.average(np.square(centred).mean(axis=0), weights=weight)
+    return float(np.sqrt(variance)) or 1.0
+
+
+def zero_alpha(gradient, penalty, l1_ratio):
+    """Smallest λ at which zero weights are optimal for a linear model; inf for L2.
+
+    ∂J/∂W = G/m at W = 0, and an L1 part of strength λρ/(2m) holds a weight at zero as
+    long as |G_ij|/m <= λρ/(2m): λ = 2 max|G_ij| / ρ. For 'group_l1' the norms of the
+    rows of G take the place of |G_ij|.
+    """
+    if penalty == "group_l1":
+        return 2.0 * float(np.linalg.norm(gradient, axis=1).max())
+    rho = {"l1": 1.0, "elasticnet": l1_ratio}.get(penalty, 0.0)
+    if rho == 0.0:
+        return np.inf
+    return 2.0 * float(np.abs(gradient).max()) / rho
+
+
+def reference_alpha(gradient, penalty, n_layers, scale):
+    """σ_max(G), the λ above which a small network shrinks to the null model.
+
+    `scale` (the standard deviation of y) enters so that the choice does not depend on
+    the units of y: with y ↦ t y the best weights of each of the L layers grow by
+    t^(1/L), the loss by t² and the penalty by t^(2/L) (by t^(1/L) for L1), hence λ by
+    t^(2 - 2/L) (t^(2 - 1/L)). 'group_l1' has one layer of degree 1 among others of
+    degree 2: t^(2 - 2/(L+1)). Elastic net has no exact answer and takes the weaker of
+    its two. σ_max(G) itself grows by t.
+    """
+    l1, l2 = scale ** (1.0 - 1.0 / n_layers), scale ** (1.0 - 2.0 / n_layers)
+    factor = {
+        "l1": l1,
+        "l2": l2,
+        "group_l1": scale ** (1.0 - 2.0 / (n_layers + 1.0)),
+        "elasticnet": min(l1, l2),
+    }[penalty]
+    return _largest_singular_value(gradient) * factor
+
+
+def _largest_singular_value(matrix):
+    if not matrix.any():
+        # ARPACK has no direction to start from.
+        return 0.0
+    if min(matrix.shape) <= 64:
+        gram = (
+            matrix.T @ matrix
+            if matrix.shape[0] > matrix.shape[1]
+            else (matrix @ matrix.T)
+        )
+        return float(np.sqrt(max(np.linalg.eigvalsh(gram)[-1], 0.0)))
+    start = np.ones(min(matrix.shape))
+    return float(svds(matrix, k=1, return_singular_vectors=False, v0=start)[0])
+
+
+def scale_alpha(data, loss, penalty, n_layers):
+    """λ of alpha='scale': c · ``reference_alpha``, one matrix product.
+
+    Parameters
+    ----------
+    data : TrainingSet
+    loss : Loss
+    penalty : str or None
+    n_layers : int
+        Number of weight layers.
+    """
+    warn_if_unscaled(data)
+    penalty = penalty or "l2"
+    gradient = null_gradient(data, loss)
+    c = SCALE_LINEAR if n_layers == 1 else SCALE_HIDDEN
+    return c * reference_alpha(gradient, penalty, n_layers, target_scale(data, loss))
+
+
+def alpha_grid(wanted, scale):
+    """Ascending λs from what a user may give: 'auto', their number, or an array.
+
+    Parameters
+    ----------
+    wanted : 'auto', int or array-like
+    scale : float
+        λ of alpha='scale', the middle of 'auto'.
+    """
+    if isinstance(wanted, str) and wanted == "auto":
+        return scale * 10.0**AUTO_STEPS
+    if isinstance(wanted, Integral) and not isinstance(wanted, bool):
+        if (n_alphas := int(wanted)) >= 1:
+            steps = np.linspace(AUTO_STEPS[0], AUTO_STEPS[-1], n_alphas)
+            return scale * 10.0 ** (steps if n_alphas > 1 else AUTO_STEPS[:1] * 0)
+    try:
+        alphas = np.unique(np.asarray(wanted, dtype=np.float64))
+    except (TypeError, ValueError):
+        alphas = np.empty(0)
+    if np.ndim(wanted) != 1 or not len(alphas) or not np.isfinite(alphas).all():
+        raise ValueError(
+            "alphas must be 'auto', an integer >= 1 or a sequence of at least one "
+            f"finite number >= 0. Got {wanted!r}."
+        )
+    if alphas[0] < 0:
+        raise ValueError(
+            f"alphas must be >= 0; the smallest is {alphas[0]:g}. Got {wanted!r}."
+        )
+    return alphas
+
+
+def warn_if_unscaled(data):
+    """Warn if one column of X is so large that it alone would decide λ."""
+    scales = column_scales(data)
+    scales = scales[scales > 0]
+    if len(scales) == 0:
+        return
+    ratio = scales.max() / np.median(scales)
+    if ratio > UNSCALED:
+        warn(
+            "X is not scaled: the standard deviation of its largest column is "
+            f"{ratio:.3g} times the median one, and a penalty weighs all columns "
+            "alike. Put a StandardScaler (MaxAbsScaler for sparse X) before it.",
+            UserWarning,
+        )
+
+
+def column_scales(data):
+    """Standard deviation of every column of X, in one pass, without a copy."""
+    n, d = data.n_rows, data.X.shape[1]
+    total, squares = np.zeros(d), np.zeros(d)
+    origin = None
+    for rows in row_chunks(n, d):
+        x, _, _ = data.batch(rows)
+        if issparse(x):
+            x = x.astype(np.float64, copy=False)
+            total += np.asarray(x.sum(axis=0)).ravel()
+            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
+        else:
+            if origin is None:
+                # The squares of columns far from zero would drown their deviation.
+                origin = x[:, :1].astype(np.float64)
+            x = x - origin
+            total += x.sum(axis=1)
+            squares += np.einsum("ij,ij->i", x, x)
+    return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

@@ -1,0 +1,220 @@
+"""What each constructor parameter may be, and the errors that say so."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.metrics import get_scorer_names
+
+from skl2._engine.network.layers import ACTIVATIONS
+
+
+class Choice:
+    """One of some strings, or None."""
+
+    def __init__(self, *values):
+        self.values = values
+
+    def accepts(self, value):
+        if value is None:
+            return None in self.values
+        return isinstance(value, str) and value in self.values
+
+    def __str__(self):
+        return "one of " + ", ".join(repr(v) for v in self.values)
+
+
+class Boolean:
+    def accepts(self, value):
+        return isinstance(value, bool | np.bool_)
+
+    def __str__(self):
+        return "True or False"
+
+
+class Number:
+    """A finite number of a kind in an interval, given as in '[0, 1)'."""
+
+    def __init__(self, kind, interval, infinity=False):
+        self.kind, self.interval, self.infinity = kind, interval, infinity
+        low, high = interval[1:-1].split(",")
+        self.low, self.high = float(low), float(high)
+
+    def accepts(self, value):
+        if self.infinity and isinstance(value, Real) and value == np.inf:
+            return True
+        if isinstance(value, bool | np.bool_) or not isinstance(value, self.kind):
+            return False
+        above = value >= self.low if self.interval[0] == "[" else value > self.low
+        below = value <= self.high if self.interval[-1] == "]" else value < self.high
+        return above and below and np.isfinite(value)
+
+    def __str__(self):
+        kind = "an integer" if self.kind is Integral else "a number"
+        return f"{kind} in {self.interval}" + " or inf" * self.infinity
+
+
+class Verbosity:
+    def accepts(self, value):
+        return isinstance(value, bool | np.bool_ | Integral) and int(value) >= 0
+
+    def __str__(self):
+        return "a bool or an integer >= 0"
+
+
+class Seed:
+    def accepts(self, value):
+        if isinstance(value, Integral) and not isinstance(value, bool):
+            return 0 <= int(value) < 2**32
+        return value is None or isinstance(value, np.random.RandomState)
+
+    def __str__(self):
+        return "None, an integer in [0, 2**32) or a numpy RandomState"
+
+
+class Callable:
+    def accepts(self, value):
+        return callable(value) and not isinstance(value, type)
+
+    def __str__(self):
+        return "a callable"
+
+
+class ScorerName:
+    def accepts(self, value):
+        return isinstance(value, str) and value in get_scorer_names()
+
+    def __str__(self):
+        return "the name of a scorer (sklearn.metrics.get_scorer_names)"
+
+
+COMMON = {
+    "activation": [Choice(*ACTIVATIONS)],
+    "solver": [Choice("lbfgs", "sgd", "adam", "adamw")],
+    "batch_size": [Choice("auto"), Number(Integral, "[1, inf)")],
+    "learning_rate": [Choice("constant", "invscaling", "adaptive", "cosine")],
+    "learning_rate_init": [Number(Real, "(0, inf)")],
+    "power_t": [Number(Real, "[0, inf)")],
+    "max_iter": [Number(Integral, "[1, inf)")],
+    "shuffle": [Boolean()],
+    "random_state": [Seed()],
+    "tol": [Number(Real, "[0, inf)")],
+    "verbose": [Verbosity()],
+    "warm_start": [Boolean()],
+    "momentum": [Number(Real, "[0, 1]")],
+    "nesterovs_momentum": [Boolean()],
+    "early_stopping": [Boolean()],
+    "validation_fraction": [Number(Real, "[0, 1)")],
+    "beta_1": [Number(Real, "[0, 1)")],
+    "beta_2": [Number(Real, "[0, 1)")],
+    "epsilon": [Number(Real, "(0, inf)")],
+    "n_iter_no_change": [Number(Integral, "[1, inf)", infinity=True)],
+    "max_fun": [Number(Integral, "[1, inf)")],
+    "penalty": [Choice("l2", "l1", "elasticnet", "group_l1", None)],
+    "l1_ratio": [Number(Real, "[0, 1]")],
+    "batch_norm": [Boolean()],
+    "max_norm": [Choice(None), Number(Real, "(0, inf)")],
+    "augmentation": [Choice(None), Callable()],
+    "scoring": [Choice("loss", None), ScorerName(), Callable()],
+}
+
+REGRESSOR = COMMON | {
+    "loss": [Choice("squared_error", "poisson", "absolute_error", "huber")],
+    "huber_delta": [Number(Real, "(0, inf)")],
+}
+
+
+def check_parameters(estimator, table):
+    """Raise a ValueError naming the first parameter outside its table entry."""
+    name = type(estimator).__name__
+    for parameter, allowed in table.items():
+        value = getattr(estimator, parameter)
+        if not any(option.accepts(value) for option in allowed):
+            expected = " or ".join(str(option) for option in allowed)
+            raise ValueError(
+                f"The {parameter!r} parameter of {name} must be {expected}. "
+                f"Got {value!r} instead."
+            )
+
+
+def check_hidden_layer_sizes(value):
+    """The hidden layers as a list of ints >= 1; () is a linear model."""
+    sizes = value if np.iterable(value) and not isinstance(value, str) else [value]
+    one = Number(Integral, "[1, inf)")
+    if not all(one.accepts(size) for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be > 0, got "
+            f"{value!r}: expected integers >= 1, one a hidden layer, or () for none."
+        )
+    return [int(size) for size in sizes]
+
+
+def check_alpha(alpha, n_weight_layers):
+    """λ of every weight layer as a float64 array; None for 'scale'."""
+    if isinstance(alpha, str) and alpha == "scale":
+        return None
+    try:
+        values = np.asarray(alpha, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if values.ndim > 1 or isinstance(alpha, str | bool):
+        values = np.array(np.nan)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(
+            "alpha must be a finite number >= 0, or a sequence of such, one a weight "
+            f"layer, or 'scale'. Got {alpha!r}."
+        )
+    if values.ndim == 1 and len(values) != n_weight_layers:
+        raise ValueError(
+            f"alpha has {len(values)} values for {n_weight_layers} weight layers "
+            f"(one more than hidden layers). Got {alpha!r}."
+        )
+    return np.full(n_weight_layers, values) if values.ndim == 0 else values.copy()
+
+
+def check_dropout(dropout, n_hidden_layers):
+    """Dropout rates of the input and of each hidden layer; () if all are zero."""
+    one = Number(Real, "[0, 1)")
+    if dropout is None or one.accepts(dropout):
+        rates = [0.0] + [float(dropout or 0.0)] * n_hidden_layers
+    elif np.iterable(dropout) and not isinstance(dropout, str):
+        rates = list(dropout)
+    else:
+        rates = [np.nan]
+    if not all(one.accepts(rate) for rate in rates):
+        raise ValueError(
+            "dropout must be None, a number in [0, 1) for every hidden layer, or a "
+            "sequence of such, one for the input and one for each hidden layer. Got "
+            f"{dropout!r}."
+        )
+    if len(rates) != n_hidden_layers + 1:
+        raise ValueError(
+            f"dropout has {len(rates)} values for the input and {n_hidden_layers} "
+            f"hidden layers. Got {dropout!r}."
+        )
+    return tuple(float(rate) for rate in rates) if any(rates) else ()
+
+
+def check_class_weight(class_weight, classes):
+    """Weight of each of `classes` from a dict; keys must be among them."""
+    if not isinstance(class_weight, dict):
+        raise ValueError(
+            "class_weight must be None, 'balanced', a dict of class: weight, or, for "
+            f"multilabel targets, a list of such dicts, one a label. Got "
+            f"{class_weight!r}."
+        )
+    known = list(classes)
+    weights = np.ones(len(known))
+    number = Number(Real, "[0, inf)")
+    for label, weight in class_weight.items():
+        if label not in known:
+            raise ValueError(
+                f"class_weight={class_weight!r} has a weight for {label!r}, which is "
+                f"not one of the classes {known}."
+            )
+        if not number.accepts(weight):
+            raise ValueError(
+                f"class_weight must have finite weights >= 0, got {weight!r} for "
+                f"{label!r} in {class_weight!r}."
+            )
+        weights[known.index(label)] = weight
+    return weights

@@ -1,0 +1,109 @@
+"""What a fitted network offers: raw predictions, sparsity, importances."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skl2._engine.data import row_chunks
+from skl2._engine.network.network import Network
+from skl2._engine.threads import blas_threads_for
+
+
+def _fitted(estimator):
+    check_is_fitted(estimator)
+    return True
+
+
+class FittedNetwork:
+    """Mixin: what the classifier and the regressor do with their weights."""
+
+    coefs_: list
+    intercepts_: list
+    n_outputs_: int
+    _fitted_activation: Any
+
+    def _network(self, dtype):
+        """The network of the fitted layers, its weights not yet bound."""
+        sizes = [*(c.shape[0] for c in self.coefs_), self.n_outputs_]
+        return Network(sizes, self._fitted_activation, dtype)
+
+    def _raw_predict(self, X):
+        """Raw predictions, shape (n_samples, n_outputs), in chunks of rows."""
+        check_is_fitted(self)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=["csr", "csc"],
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        if sparse.issparse(X):
+            X = X.tocsr()
+        dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
+        network = self._network(dtype)
+        network.bind_fitted(self.coefs_, self.intercepts_)
+        raw = np.empty((X.shape[0], self.n_outputs_), dtype)
+        slices = row_chunks(X.shape[0], max(network.layer_sizes[1:]))
+        with blas_threads_for(network.layer_sizes, slices[0].stop):
+            for s in slices:
+                x = X[s] if sparse.issparse(X) else X[s].T
+                raw[s] = network.forward(x, s.stop - s.start)[0].T
+        return raw
+
+    @property
+    def sparsity_(self):
+        """Share of exact zeros in the weights of each layer, (n_layers - 1,)."""
+        check_is_fitted(self)
+        sizes = [np.prod(c.shape) for c in self.coefs_]
+        return np.array(
+            [
+                (size - _count_nonzero(c)) / size
+                for size, c in zip(sizes, self.coefs_, strict=True)
+            ]
+        )
+
+    @property
+    def feature_importances_(self):
+        """Norm of each input's outgoing weights, shape (`n_features_in_`,).
+
+        Exactly 0 for an input that the network does not use at all.
+        """
+        check_is_fitted(self)
+        first = self.coefs_[0]
+        if sparse.issparse(first):
+            return np.sqrt(np.asarray(first.multiply(first).sum(axis=1))).ravel()
+        return np.sqrt(np.einsum("ij,ij->i", first, first))
+
+    @available_if(_fitted)
+    def sparsify(self):
+        """Convert `coefs_` to CSR matrices, as ``SGDClassifier.sparsify`` does.
+
+        Pays where more than about half of the weights are zero, as under an L1
+        penalty. Training goes on from sparse weights as well.
+
+        Returns
+        -------
+        self : object
+        """
+        self.coefs_ = [sparse.csr_matrix(c) for c in self.coefs_]
+        return self
+
+    @available_if(_fitted)
+    def densify(self):
+        """Convert `coefs_` back to arrays; undoes ``sparsify``.
+
+        Returns
+        -------
+        self : object
+        """
+        self.coefs_ = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
+        return self
+
+
+def _count_nonzero(matrix):
+    return (
+        matrix.count_nonzero() if sparse.issparse(matrix) else np.count_nonzero(matrix)
+    )

@@ -1,0 +1,402 @@
+"""MLPRegressor: targets as they are, predictions in output space."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.metaestimators import available_if
+
+from skl2._engine.losses import REGRESSION_LOSSES, Huber
+from skl2._estimators import parameters
+from skl2._estimators.base import BaseMLP, _stochastic
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """Multi-layer perceptron regressor with an L2, L1, elastic-net or group penalty.
+
+    Minimises
+
+        J = 1/m Σ_i s_i L(y_i, ŷ_i) + 1/(2m) Σ_l λ_l Ω(W_l),
+
+    m the number of training rows (or the sum of the weights s_i) whatever the batch
+    size, W_l the weights of layer l; biases are not penalized. With
+    `hidden_layer_sizes=()` and L2 it is ``Ridge(alpha=λ)``. A drop-in for
+    ``sklearn.neural_network.MLPRegressor``.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, \
+            default='squared_error'
+        L, summed over the outputs: (ŷ - y)²/2; half the Poisson deviance (y >= 0, ŷ =
+        exp(raw)); \\|ŷ - y\\|; (ŷ - y)²/2 where \\|ŷ - y\\| <= δ, else
+        δ(\\|ŷ - y\\| - δ/2).
+
+    hidden_layer_sizes : array-like of int, default=(100,)
+        Units of each hidden layer; () makes a linear model, whose J is convex.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', \
+            'gelu', 'silu'}, default='relu'
+        Activation of the hidden layers: z, 1/(1+exp(-z)), tanh(z), max(z, 0), z or
+        0.01 z (z < 0), z or exp(z)-1 (z < 0), z Φ(z), z/(1+exp(-z)).
+
+    solver : {'lbfgs', 'sgd', 'adam', 'adamw'}, default='adam'
+        - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints,
+          'group_l1' by proximal steps.
+        - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
+          decay, W ← (1 - αλ/m) W - α (from backprop).
+        - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
+        - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
+          fixed points are not the minima of J.
+
+    alpha : float, array-like of shape (n_layers - 1,) or 'scale', default=0.0001
+        λ >= 0, the strength of the penalty, for all weight layers or one each. 'scale'
+        reads it off the data, 0.01 σ_max(Xᵀ(Y - Ȳ)) (0.003 without a hidden layer; for
+        regression independent of the units of y): on scaled X near the best of a grid,
+        for the price of one matrix product.
+
+    batch_size : int or 'auto', default='auto'
+        Rows in a mini-batch of the stochastic solvers; 'auto' is min(200, n_samples).
+        Batches are balanced: their sizes differ by one at most. λ means the same for
+        every batch size.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, \
+            default='constant'
+        Schedule of the learning rate, for all stochastic solvers: constant;
+        `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
+        patience ends, until 1e-6; half a cosine from `learning_rate_init` to 0 over
+        `max_iter` epochs, after a linear warm-up of 5 % of the steps. (scikit-learn
+        ignores it with 'adam'.)
+
+    learning_rate_init : float, default=0.001
+        α, the (initial) learning rate of the stochastic solvers.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Largest number of iterations; of epochs for the stochastic solvers.
+
+    shuffle : bool, default=True
+        Whether to shuffle the rows in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the validation split and the order of the rows,
+        drawn as scikit-learn's MLP draws them.
+
+    tol : float, default=1e-4
+        The stochastic solvers stop when the loss (the validation score, with
+        `early_stopping`) does not improve by `tol` for `n_iter_no_change` epochs;
+        'lbfgs' when no component of the projected gradient exceeds `tol`.
+
+    verbose : bool or int, default=False
+        Whether to print a line an iteration. From scikit-learn 1.9 on callbacks
+        (``set_callbacks``) hear of each epoch as well.
+
+    warm_start : bool, default=False
+        Whether `fit` goes on from the previous fit: weights, optimizer state,
+        learning-rate schedule ('cosine' starts a new cycle), patience, loss curve,
+        batch norm and the random stream of dropout and augmentation carry over,
+        `n_iter_` counts the new iterations, the classes and the validation split must
+        and do stay the same.
+
+    momentum : float, default=0.9
+        Momentum μ in [0, 1] of 'sgd'.
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' uses Nesterov's momentum.
+
+    early_stopping : bool, default=False
+        Whether to watch the validation score and keep the weights of its best epoch,
+        however training ends. The validation rows are those given to `fit`, or
+        `validation_fraction` of the rows, held out. Stochastic solvers only.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out by `early_stopping`.
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's moments, in [0, 1).
+
+    epsilon : float, default=1e-8
+        ε in Adam's denominator, √v̂ + ε (outside the bias correction, as in the paper).
+
+    n_iter_no_change : int or inf, default=10
+        Patience in epochs, see `tol`.
+
+    max_fun : int, default=15000
+        Largest number of function evaluations of 'lbfgs'.
+
+    penalty : {'l2', 'l1', 'elasticnet', 'group_l1', None}, default='l2'
+        Ω(W) = ‖W‖_F², ‖W‖_1, or ρ ‖W‖_1 + (1 - ρ) ‖W‖_F². An L1 part gives exact
+        zeros with every solver. 'group_l1' selects inputs: in the first layer
+        Ω(W) = Σ_j ‖W[j, :]‖_2, over all outgoing weights of an input j, which it sets
+        to zero together; in the other layers Ω(W) = ‖W‖_F² at the same λ (or at a λ of
+        their own, see `alpha`). ``SelectFromModel(mlp, threshold=1e-10)`` keeps the
+        inputs that are used; its default threshold is the mean importance.
+
+    l1_ratio : float, default=0.5
+        ρ in [0, 1] of 'elasticnet'.
+
+    huber_delta : float, default=1.35
+        δ of `loss='huber'`, in the units of y.
+
+    dropout : float or sequence of float, default=0.0
+        Probability in [0, 1) that a unit is dropped in a training step: of all hidden
+        layers, or one for each layer, input first. What is kept is scaled up (inverted
+        dropout); prediction is without. See ``skl2.inspection.mc_dropout``.
+
+    batch_norm : bool, default=False
+        Whether to normalize what enters each hidden activation over the mini-batch;
+        its scale and shift are not penalized. At the end of the fit the exact
+        statistics of the training rows are folded into `coefs_` and `intercepts_`: a
+        fitted model is a plain network. Before batch norm the scale of W is without
+        effect: L2 then sets the effective learning rate, not the size of the function
+        (van Laarhoven, "L2 regularization versus batch and weight normalization",
+        2017), but for the output layer.
+
+    max_norm : float or None, default=None
+        Bound on the norm of each unit's incoming weights, hidden and output; after
+        each step they are scaled back to it.
+
+    augmentation : callable or None, default=None
+        Transform ``(X, y, random_state) -> (X, y)`` of each mini-batch, see
+        ``skl2.augmentation``.
+
+    scoring : 'loss', str, callable or None, default=None
+        What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
+        (its name or ``scorer(estimator, X, y)``), or R².
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer (CSR matrices after ``sparsify``).
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases of each layer.
+    alpha_ : ndarray of shape (n_layers - 1,)
+        λ of each weight layer, as used.
+    sparsity_ : ndarray of shape (n_layers - 1,)
+        Share of exact zeros in each layer's weights.
+    feature_importances_ : ndarray of shape (`n_features_in_`,)
+        Norm of each input's outgoing weights; 0 for an input that is not used.
+    loss_ : float
+        J at the end: at the last epoch, or at the minimum found by 'lbfgs'.
+    best_loss_ : float or None
+        Smallest J of all epochs; None with `early_stopping`.
+    loss_curve_ : list of float
+        J at each iteration. For the stochastic solvers the mean of the batch losses,
+        each before its step, plus the penalty at the start of the epoch.
+    penalty_curve_ : list of float
+        The penalty in each J of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Score of each epoch, with `early_stopping`.
+    validation_loss_curve_ : list of float or None
+        Mean loss of the validation rows at each epoch, without the penalty.
+    best_validation_score_ : float or None
+        The best of them; the weights are those of its epoch.
+    batch_norm_ : list of dict or None
+        With `batch_norm`: 'scale' (γ), 'mean' and 'variance' of each hidden layer that
+        were folded into the weights, W γ / √(variance + 1e-5).
+    n_iter_ : int
+        Iterations (epochs) of the last call to fit.
+    t_ : int
+        Training rows seen by the stochastic solvers.
+    n_layers_ : int
+        Number of layers, input and output included.
+    n_outputs_ : int
+        Number of outputs.
+    out_activation_ : str
+        Inverse link of the output.
+    n_features_in_ : int
+        Number of features seen during fit.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    MLPClassifier : The same for classes.
+    skl2.inspection.optimality : How far a fit is from a stationary point.
+
+    Notes
+    -----
+    `partial_fit` minimises the J of the rows it is given: for the same λ over pieces
+    of a data set use ``alpha * rows_in_piece / rows_in_all``.
+
+    References
+    ----------
+    See ``MLPClassifier``; Huber, "Robust estimation of a location parameter", 1964.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> mlp = MLPRegressor(alpha=100.0, solver="lbfgs", max_iter=500, random_state=0)
+    >>> model = make_pipeline(StandardScaler(), mlp).fit(X, y)
+    >>> bool(model.score(X, y) > 0.5)
+    True
+    """
+
+    _parameters = parameters.REGRESSOR
+    _y_numeric = True
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        penalty="l2",
+        l1_ratio=0.5,
+        huber_delta=1.35,
+        dropout=0.0,
+        batch_norm=False,
+        max_norm=None,
+        augmentation=None,
+        scoring=None,
+    ):
+        super().__init__(
+            loss=loss,
+            hidden_layer_sizes=hidden_layer_sizes,
+            activation=activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
+            dropout=dropout,
+            batch_norm=batch_norm,
+            max_norm=max_norm,
+            augmentation=augmentation,
+            scoring=scoring,
+        )
+        self.huber_delta = huber_delta
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = True
+        return tags
+
+    def _learn_from(self, other):
+        """Take over what encoding the targets has taught `other`."""
+
+    def _encodes_like(self, other):
+        """Whether `other` would make the same training set of the same data."""
+        return True
+
+    def _loss_key(self):
+        return (self.loss, float(self.huber_delta))
+
+    def _loss(self):
+        if self.loss == "huber":
+            return Huber(float(self.huber_delta))
+        return REGRESSION_LOSSES[self.loss]()
+
+    def _encode_known(self, y, dtype):
+        self._loss().check_targets(y)
+        return np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+
+    def _encode(self, y, dtype, reset):
+        """Targets of shape (n_outputs, n_rows)."""
+        y = self._encode_known(y, dtype)
+        if not reset and len(y) != self.n_outputs_:
+            raise ValueError(
+                f"y has {len(y)} outputs, but {type(self).__name__} was fitted with "
+                f"{self.n_outputs_}."
+            )
+        return y
+
+    def _validation(self, data):
+        """Score of the held-out rows; they are not stratified."""
+        return self._score(data), None
+
+    def _decode(self, y):
+        return y[0] if len(y) == 1 else y.T
+
+    def _default_score(self, data):
+        loss, y = self._loss(), data.y
+
+        def r2(raw, rows, theta):
+            prediction = loss.predict(raw[np.newaxis])[0]
+            if not np.isfinite(prediction).all():
+                return np.nan
+            weight = data.sample_weight
+            weight = None if weight is None else weight[rows]
+            return float(r2_score(y[:, rows].T, prediction.T, sample_weight=weight))
+
+        return r2
+
+    @available_if(_stochastic)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Update the model with one epoch over the given data.
+
+        Optimizer state, learning-rate schedule, patience and the random streams carry
+        over from call to call: with full batches n calls on the same data are `fit`
+        with `max_iter=n`. m in J is the number of rows given (see Notes). Batch-norm
+        statistics pool those of about the last 1000 rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        raw = self._raw_predict(X)
+        y = self._fitted_loss.predict(raw.T[np.newaxis])[0].T
+        return y[:, 0] if y.shape[1] == 1 else y

@@ -1,0 +1,29 @@
+"""Choosing λ: searches that train their candidates as stacks, CV estimators, paths."""
+
+from importlib import import_module
+
+from skl2.model_selection._alpha_max import alpha_max
+from skl2.model_selection._path import RegularizationPath, regularization_path
+from skl2.model_selection._stacked_search import (
+    StackedGridSearchCV,
+    StackedRandomizedSearchCV,
+)
+from skl2.model_selection._warm_search import MLPClassifierCV, MLPRegressorCV
+
+__all__ = [
+    "MLPClassifierCV",
+    "MLPRegressorCV",
+    "RegularizationPath",
+    "StackedGridSearchCV",
+    "StackedHalvingGridSearchCV",  # noqa: F822
+    "StackedRandomizedSearchCV",
+    "alpha_max",
+    "regularization_path",
+]
+
+
+def __getattr__(name):
+    # scikit-learn keeps successive halving behind an import that enables it.
+    if name != "StackedHalvingGridSearchCV":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("skl2.model_selection._halving"), name)

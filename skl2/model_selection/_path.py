@@ -1,0 +1,199 @@
+"""Regularization paths: what a network becomes as λ grows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.base import clone
+
+from skl2._engine.network.network import Network
+from skl2._engine.stack import train_stack
+from skl2._estimators.alpha_scale import alpha_grid
+from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.regressor import MLPRegressor
+from skl2.model_selection._ladder import choose, held_out_loss, standard_error
+
+
+@dataclass
+class RegularizationPath:
+    """Fits along ascending λs.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Ascending.
+    scores : ndarray of shape (n_alphas, n_folds)
+        Held-out scores, greater is better; one column for a single validation set, none
+        without one.
+    train_loss : ndarray of shape (n_alphas,) or None
+        Mean training loss without the penalty.
+    validation_loss : ndarray of shape (n_alphas,) or None
+        Mean loss of the validation set.
+    sparsity : ndarray of shape (n_alphas, n_layers - 1)
+        Share of exact zeros of each weight layer (mean over folds).
+    n_live_inputs : ndarray of shape (n_alphas,)
+        Inputs with a weight that is not zero (mean over folds).
+    n_live_units : ndarray of shape (n_alphas, n_hidden_layers)
+        Hidden units with both an incoming and an outgoing weight that is not zero.
+    coefs, intercepts : list of list of ndarray, or None
+        Weights of every λ.
+    """
+
+    alphas: np.ndarray
+    scores: np.ndarray
+    sparsity: np.ndarray
+    n_live_inputs: np.ndarray
+    n_live_units: np.ndarray
+    train_loss: np.ndarray | None = None
+    validation_loss: np.ndarray | None = None
+    coefs: list | None = None
+    intercepts: list | None = None
+
+    @property
+    def mean_scores(self):
+        """Mean over folds, shape (n_alphas,)."""
+        return self.scores.mean(axis=1)
+
+    @property
+    def standard_errors(self):
+        """Standard error of the mean over folds, shape (n_alphas,); 0 for one."""
+        return np.array([standard_error(row) for row in self.scores])
+
+    def index(self, selection="best"):
+        """Index of the λ with the 'best' mean score, or of the '1se' rule."""
+        if not self.scores.size:
+            raise ValueError("This path has no held-out scores: give X_val and y_val.")
+        return choose(self.mean_scores, self.standard_errors, selection)
+
+
+def looks_continuous(y):
+    """Whether y is of a float type, and so more likely real numbers than classes."""
+    return np.asarray(y).dtype.kind == "f"
+
+
+def describe_weights(network, thetas):
+    """Sparsity (n_layers - 1,), live inputs and live units, averaged over `thetas`."""
+    sparsity, inputs, units = [], [], []
+    for theta in thetas:
+        coefs, _ = network.unpack(theta)
+        live = [(c != 0) for c in coefs]
+        sparsity.append([(~a).mean() for a in live])
+        inputs.append(live[0].any(axis=1).sum())
+        units.append(
+            [
+                (into.any(axis=0) & out.any(axis=1)).sum()
+                for into, out in zip(live, live[1:], strict=False)
+            ]
+        )
+    return np.mean(sparsity, axis=0), np.mean(inputs), np.mean(units, axis=0)
+
+
+def make_path(network, alphas, scores, thetas, **fields):
+    """A ``RegularizationPath`` from weights, (n_folds, P) for each λ."""
+    described = [describe_weights(network, own) for own in thetas]
+    return RegularizationPath(
+        alphas=np.asarray(alphas),
+        scores=np.asarray(scores, dtype=np.float64),
+        sparsity=np.stack([d[0] for d in described]),
+        n_live_inputs=np.array([d[1] for d in described]),
+        n_live_units=np.stack([d[2] for d in described]),
+        **fields,
+    )
+
+
+def regularization_path(
+    X,
+    y,
+    *,
+    alphas="auto",
+    penalty="l1",
+    estimator=None,
+    X_val=None,
+    y_val=None,
+    sample_weight=None,
+    **params,
+):
+    """Fit along ascending λs, each from the weights of the one before.
+
+    From dense to sparse: a network that a large λ has emptied would stay empty.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+    alphas : 'auto', int or array-like, default='auto'
+        λs; 'auto': half-decades around alpha='scale', an integer: so many, spaced
+        logarithmically over the same range.
+    penalty : str, default='l1'
+        Of the estimator.
+    estimator : MLPClassifier or MLPRegressor, default=None
+        What to fit; None: the regressor for y of a float type, the classifier
+        otherwise, with solver='lbfgs', random_state=0.
+    X_val, y_val : array-like, default=None
+        Validation set.
+    sample_weight : array-like of shape (n_samples,), default=None
+    **params
+        Further parameters of the estimator.
+
+    Returns
+    -------
+    path : RegularizationPath
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skl2.model_selection import regularization_path
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> path = regularization_path(
+    ...     (X - X.mean(axis=0)) / X.std(axis=0), y, hidden_layer_sizes=()
+    ... )
+    >>> bool(path.n_live_inputs[0] == 10 and (path.n_live_inputs[1:] <= 10).all())
+    True
+    """
+    if estimator is None:
+        kind = MLPRegressor if looks_continuous(y) else MLPClassifier
+        estimator = kind(solver="lbfgs", random_state=0)
+    if (X_val is None) != (y_val is None):
+        raise ValueError("Give both X_val and y_val, or neither.")
+    template = clone(estimator).set_params(penalty=penalty, alpha="scale", **params)
+    template._check_parameters(incremental=False)
+    data = template._training_set(X, y, sample_weight, reset=True)
+    shape, member = template._describe(data)
+    alphas = alpha_grid(alphas, float(member.alpha[0]))
+    thetas: list[np.ndarray] = []
+    start = None
+    for alpha in alphas:
+        member = replace(
+            member,
+            alpha=np.full_like(member.alpha, alpha),
+            theta=start,
+        )
+        (result,) = train_stack(
+            shape, template._loss(), [member], data, *template._validation(data)
+        )
+        template._check_finite(result, data)
+        thetas.append(result.theta.copy())
+        start = result.theta if result.unfolded is None else result.unfolded
+    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+    fields = {"train_loss": _losses(template, data, network, thetas)}
+    if X_val is not None:
+        held_out = template._training_set(X_val, y_val, None, reset=False)
+        fields["validation_loss"] = _losses(template, held_out, network, thetas)
+    unpacked = [network.unpack(theta) for theta in thetas]
+    scores = np.empty((len(alphas), 0))
+    if "validation_loss" in fields:
+        scores = -fields["validation_loss"][:, np.newaxis]
+    return make_path(
+        network,
+        alphas,
+        scores,
+        [theta[np.newaxis] for theta in thetas],
+        coefs=[coefs for coefs, _ in unpacked],
+        intercepts=[intercepts for _, intercepts in unpacked],
+        **fields,
+    )
+
+
+def _losses(template, data, network, thetas):
+    score = held_out_loss(data, template._loss())
+    everything = np.arange(data.n_rows)
+    return np.array([-score(network, theta, everything) for theta in thetas])

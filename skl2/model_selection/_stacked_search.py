@@ -1,0 +1,154 @@
+"""GridSearchCV and RandomizedSearchCV that train their candidates as stacks."""
+
+from typing import Any
+
+import joblib
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
+
+from skl2._estimators.base import BaseMLP
+from skl2.model_selection._shared_fits import Location, SharedFits
+
+
+def _parts(estimator):
+    """(path, object) of an estimator and everything in its parameters."""
+    return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
+
+
+def _attach(bank, estimator):
+    """Attach `bank` to the perceptrons and pipelines inside; are there any?"""
+    parts = _parts(estimator)
+    # A search inside trains its own stacks.
+    inner = [f"{path}__" for path, part in parts if isinstance(part, StackedSearch)]
+    found = False
+    for path, part in parts:
+        if path.startswith(tuple(inner)):
+            continue
+        if isinstance(part, BaseMLP):
+            part._seat = Location(bank, path, part)
+            found = True
+        elif isinstance(part, Pipeline) and part.memory is None:
+            part.memory = bank.preprocessing
+    return found
+
+
+def _detach(bank, estimator):
+    # A scorer may go on holding it.
+    for _, part in _parts(estimator):
+        if isinstance(part, BaseMLP):
+            part.__dict__.pop("_seat", None)
+        elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
+            part.memory = None
+
+
+class StackedSearch:
+    """Mixin: lets a bank train the candidates of each fold as stacks."""
+
+    estimator: Any
+
+    def fit(self, X, y=None, **params):
+        """Run fit with all sets of parameters; see the scikit-learn class.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        **params : dict
+            Passed on to the estimator, the scorer and the splitter.
+
+        Returns
+        -------
+        self : object
+        """
+        estimator = self.estimator
+        if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        bank, attached = SharedFits(self.n_jobs), clone(estimator)
+        if not _attach(bank, attached):
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        self.estimator, self._bank = attached, bank
+        try:
+            # The bank's tasks are the parallel part; the search around them runs here,
+            # where the bank is.
+            with joblib.parallel_config(backend="sequential"):
+                return super().fit(X, y, **params)  # type: ignore[misc]
+        finally:
+            self.estimator = estimator
+            del self._bank
+            bank.close()
+            _detach(bank, attached)
+
+    def _run_search(self, evaluate_candidates, callback_ctx=None):
+        bank: Any = getattr(self, "_bank", None)
+
+        def evaluate(candidates, *args, **kwargs):
+            candidates = list(candidates)
+            bank.open(candidates)
+            try:
+                with bank.one_blas_thread():
+                    return evaluate_candidates(candidates, *args, **kwargs)
+            finally:
+                bank.close()
+
+        own = evaluate_candidates if bank is None else evaluate
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+        super()._run_search(own, **context)  # type: ignore[misc]
+        if bank is not None:
+            bank.finish()
+
+
+class StackedGridSearchCV(StackedSearch, GridSearchCV):
+    """GridSearchCV that trains the candidates of a fold together.
+
+    Same parameters, attributes and ``cv_results_`` (all but the time columns, bit for
+    bit) as ``sklearn.model_selection.GridSearchCV``; estimators that hold no skl2
+    estimator are searched as there. Candidates whose networks differ only in alpha,
+    penalty, l1_ratio, learning rate, momentum, betas, epsilon or seed are trained as
+    one stack, those that differ in their shape (layers, solver, batch size, ...) as
+    one each; the preprocessing of a Pipeline is fitted once per fold.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        An MLPClassifier or MLPRegressor, or an estimator that contains one, such as a
+        Pipeline.
+    param_grid : dict or list of dict
+        Parameter names with the values to try.
+    scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+        As in ``sklearn.model_selection.GridSearchCV``.
+    n_jobs : int, default=None
+        Number of chunks of a stack trained at a time: in threads, or on the active
+        joblib backend if one was chosen by ``joblib.parallel_config``.
+
+    Notes
+    -----
+    With ``random_state=None`` scikit-learn's search draws other initial weights for
+    each candidate; here the candidates of a fold share them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import Pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skl2 import MLPClassifier
+    >>> from skl2.model_selection import StackedGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> pipe = Pipeline([
+    ...     ("scale", StandardScaler()),
+    ...     ("mlp", MLPClassifier((10,), learning_rate_init=0.05, random_state=0)),
+    ... ])
+    >>> grid = {"mlp__alpha": np.logspace(-3, 2, 11)}
+    >>> search = StackedGridSearchCV(pipe, grid, scoring="neg_log_loss").fit(X, y)
+    >>> bool(search.best_score_ > -0.2)
+    True
+    """
+
+
+class StackedRandomizedSearchCV(StackedSearch, RandomizedSearchCV):
+    """RandomizedSearchCV that trains the candidates of a fold together.
+
+    See ``StackedGridSearchCV``; parameters and results are those of
+    ``sklearn.model_selection.RandomizedSearchCV``.
+    """

@@ -1,0 +1,228 @@
+"""Losses: values of scikit-learn's metrics, gradients, extreme raw predictions."""
+
+import numpy as np
+import pytest
+import scipy.special as special
+from helpers import DTYPES, LOSSES, Recorded, targets
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import (
+    log_loss,
+    mean_absolute_error,
+    mean_poisson_deviance,
+    mean_squared_error,
+)
+
+from skl2._engine.losses import REGRESSION_LOSSES, Huber
+from skl2._engine.network.network import LossWorkspace
+
+losses = pytest.mark.parametrize("name", LOSSES)
+dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
+
+
+def evaluate(name, raw, y, weight=None, scale=1.0, loss=None):
+    """Value (K,) and gradient (K, n_outputs, n_rows); leaves `raw` as it is."""
+    grad = np.array(raw)
+    loss = loss or LOSSES[name]
+    value = loss.value_and_gradient(grad, y, weight, scale, LossWorkspace(grad))
+    return value, grad
+
+
+def problem(name, K=3, n_outputs=4, n_rows=11, dtype=np.float64, seed=0):
+    rng = np.random.RandomState(seed)
+    raw = rng.standard_normal((K, n_outputs, n_rows)).astype(dtype)
+    return raw, targets(name, n_outputs, n_rows, rng, dtype)
+
+
+def metric(name, raw, y, weight):
+    """scikit-learn's metric of one member: a mean over rows, a sum over outputs."""
+    if name == "multinomial_log_loss":
+        p = special.softmax(raw, axis=0)
+        labels = np.arange(len(y))
+        return log_loss(y.argmax(axis=0), p.T, sample_weight=weight, labels=labels)
+    if name == "huber":
+        pointwise = special.huber(LOSSES[name].delta, raw - y).sum(axis=0)
+        return np.average(pointwise, weights=weight)
+    of_one_output = {
+        "squared_error": lambda y, z: (
+            mean_squared_error(y, z, sample_weight=weight) / 2
+        ),
+        "absolute_error": lambda y, z: mean_absolute_error(y, z, sample_weight=weight),
+        "poisson": lambda y, z: (
+            mean_poisson_deviance(y, np.exp(z), sample_weight=weight) / 2
+        ),
+        "binary_log_loss": lambda y, z: log_loss(
+            y, special.expit(z), sample_weight=weight, labels=[0, 1]
+        ),
+    }[name]
+    return sum(of_one_output(y_o, z_o) for y_o, z_o in zip(y, raw, strict=True))
+
+
+def test_every_regression_loss_is_tested():
+    assert set(REGRESSION_LOSSES) <= set(LOSSES)
+
+
+@losses
+@dtypes
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_outputs, n_rows", [(4, 11), (1, 1), (2, 1), (1, 300)])
+def test_value_is_that_of_the_metric(name, n_outputs, n_rows, weighted, dtype):
+    if name == "multinomial_log_loss" and n_outputs == 1:
+        n_outputs = 3
+    raw, y = problem(name, n_outputs=n_outputs, n_rows=n_rows, dtype=dtype)
+    weight = None
+    if weighted:
+        weight = (np.arange(n_rows) % 3 + 0.5).astype(dtype)
+    total = n_rows if weight is None else float(weight.sum())
+    value, grad = evaluate(name, raw, y, weight, 1.0 / total)
+    assert value.shape == (len(raw),) and value.dtype == np.float64
+    assert grad.dtype == dtype
+    raw, y = raw.astype(np.float64), y.astype(np.float64)
+    expected = [metric(name, raw_k, y, weight) for raw_k in raw]
+    assert_allclose(value, expected, rtol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+@losses
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gradient_is_that_of_the_value(name, weighted):
+    raw, y = problem(name, K=2, n_outputs=3, n_rows=4)
+    weight = np.array([0.0, 1.0, 0.3, 2.0]) if weighted else None
+    _, grad = evaluate(name, raw, y, weight, 0.7)
+    h = 1e-6
+    numeric = np.empty_like(raw)
+    for o, i in np.ndindex(*raw.shape[1:]):
+        step = np.zeros_like(raw)
+        step[:, o, i] = h
+        above, _ = evaluate(name, raw + step, y, weight, 0.7)
+        below, _ = evaluate(name, raw - step, y, weight, 0.7)
+        numeric[:, o, i] = (above - below) / (2 * h)
+    assert_allclose(grad, numeric, rtol=1e-7, atol=1e-8)
+
+
+@losses
+def test_targets_and_weights_of_each_member(name):
+    K = 3
+    raw, _ = problem(name, K=K)
+    rng = np.random.RandomState(1)
+    y = np.stack([targets(name, 4, 11, rng) for _ in range(K)])
+    weight = rng.rand(K, 11)
+    scale = np.array([[0.1], [1.0], [3.0]])
+    value, grad = evaluate(name, raw, y, weight, scale)
+    for k in range(K):
+        expected = evaluate(name, raw[k : k + 1], y[k], weight[k], float(scale[k, 0]))
+        assert_array_equal(value[k], expected[0][0])
+        assert_array_equal(grad[k], expected[1][0])
+
+
+def test_huber_is_half_the_squared_error_within_delta_and_linear_beyond():
+    raw, y = problem("huber")
+    value, grad = evaluate(None, raw, y, loss=Huber(1e6))
+    expected = evaluate("squared_error", raw, y)
+    assert_allclose(value, expected[0], rtol=1e-14)
+    assert_allclose(grad, expected[1], rtol=1e-14)
+    delta = 1e-6
+    value, grad = evaluate(None, raw, y, loss=Huber(delta))
+    expected = evaluate("absolute_error", raw, y)
+    assert_allclose(value / delta, expected[0], rtol=1e-6)
+    assert_array_equal(grad / delta, expected[1])
+
+
+# loss, raw predictions and targets (outputs of one row), value, gradient. A Poisson
+# loss is exp(raw) for large raw: finite up to 709 (float32: 88) alone.
+EXTREME = [
+    ("binary_log_loss", [z], [y], max(z, 0) - y * z, [float(z > 0) - y])
+    for z in (-1e4, -1e3, 1e3, 1e4)
+    for y in (0, 1)
+]
+EXTREME += [
+    ("multinomial_log_loss", [1e4, -1e4, 0], [0, 1, 0], 2e4, [1, -1, 0]),
+    ("multinomial_log_loss", [1e4, -1e4, 0], [1, 0, 0], 0, [0, 0, 0]),
+    ("multinomial_log_loss", [-1e3, -1e3], [1, 0], np.log(2), [-0.5, 0.5]),
+    ("multinomial_log_loss", [1e3, 1e3], [1, 0], np.log(2), [-0.5, 0.5]),
+    ("squared_error", [1e4, -1e3], [0, 0], 0.5e8 + 0.5e6, [1e4, -1e3]),
+    ("absolute_error", [1e4, -1e3], [0, 0], 1.1e4, [1, -1]),
+    ("absolute_error", [0.0], [0.0], 0.0, [0.0]),
+    ("huber", [1e4, -1e3], [0, 0], 0.7 * (1.1e4 - 0.7), [0.7, -0.7]),
+    ("poisson", [-1e4], [0], 0, [0]),
+    ("poisson", [-1e3], [2], 2 * np.log(2) + 2e3 - 2, [-2]),
+    ("poisson", [-1e4], [1], 1e4 - 1, [-1]),
+    ("poisson", [80.0], [0], np.exp(80.0), [np.exp(80.0)]),
+]
+
+
+@dtypes
+@pytest.mark.parametrize("name, raw, y, value, grad", EXTREME)
+def test_extreme_raw_predictions(name, raw, y, value, grad, dtype):
+    raw = np.array(raw, dtype)[None, :, None]
+    with np.errstate(all="raise", under="ignore"):
+        got, got_grad = evaluate(name, raw, np.array(y, dtype)[:, None])
+    eps = np.finfo(dtype).eps
+    # exp amplifies the rounding of its argument, here at most 80.
+    assert_allclose(got, value, rtol=100 * eps, atol=eps)
+    assert_allclose(got_grad[0, :, 0], grad, rtol=100 * eps, atol=eps)
+
+
+@losses
+def test_float32_never_meets_float64(name):
+    raw, y = problem(name, dtype=np.float32)
+    log = []
+    raw, y = Recorded(raw, log), Recorded(y, log)
+    pointwise = Recorded(np.empty((3, 1, 11), np.float32), log)
+    scratch, spare = (Recorded(np.empty_like(raw), log) for _ in range(2))
+    LOSSES[name]._pointwise(raw, y, pointwise, scratch, spare)
+    LOSSES[name].predict(raw)
+    assert log == []
+
+
+LINKS = {
+    "identity": lambda raw: raw,
+    "exp": np.exp,
+    "logistic": special.expit,
+    "softmax": lambda raw: special.softmax(raw, axis=1),
+}
+
+
+@losses
+@dtypes
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_predict_is_the_inverse_link(name, scale, dtype):
+    raw, _ = problem(name, dtype=dtype)
+    raw *= scale
+    expected = LINKS[LOSSES[name].out_activation](raw.astype(np.float64))
+    got = LOSSES[name].predict(raw)
+    assert got is raw and got.dtype == dtype
+    assert_allclose(got, expected, rtol=1e-13 if dtype == np.float64 else 2e-5)
+
+
+@losses
+@pytest.mark.parametrize("weighted", [False, True])
+def test_constant_is_the_best_constant_prediction(name, weighted):
+    _, y = problem(name, n_rows=15)
+    weight = np.random.RandomState(1).rand(15) if weighted else None
+    best = LOSSES[name].constant(y, weight)
+    assert best.shape == (4, 1) and best.dtype == np.float64
+
+    def value(raw):
+        return evaluate(name, np.tile(raw, (1, 1, 15)), y, weight)[0][0]
+
+    # The loss is convex in the constant: no step along an output lowers it.
+    for o in range(4):
+        for step in (-1e-3, 1e-3):
+            assert value(best + step * np.eye(4)[:, [o]]) >= value(best) - 1e-12
+
+
+def test_gradient_under_the_canonical_link_is_prediction_minus_target():
+    for name in ("binary_log_loss", "multinomial_log_loss", "poisson", "squared_error"):
+        raw, y = problem(name)
+        _, grad = evaluate(name, raw, y)
+        assert_allclose(grad, LOSSES[name].predict(raw) - y, rtol=1e-12, atol=1e-15)
+
+
+@losses
+@pytest.mark.parametrize("value", [-1e-300, -1.0])
+def test_targets_outside_the_domain(name, value):
+    y = np.array([1.0, value])
+    if name != "poisson":
+        LOSSES[name].check_targets(y)
+        return
+    with pytest.raises(ValueError, match=f"poisson.*>= 0.*{value}"):
+        LOSSES[name].check_targets(y)

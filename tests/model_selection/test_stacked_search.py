@@ -1,0 +1,1421 @@
+"""Stacked searches: scikit-learn's results, from networks trained together."""
+
+import os
+import pickle
+import re
+import signal
+import tempfile
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from types import FunctionType, ModuleType, SimpleNamespace
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from helpers import blas_threads, in_a_thread
+from numpy.testing import assert_array_equal
+from scipy.stats import loguniform
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import SelectFromModel
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    HalvingGridSearchCV,
+    RandomizedSearchCV,
+    ShuffleSplit,
+    StratifiedKFold,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    StandardScaler,
+)
+from threadpoolctl import threadpool_limits
+
+from skl2 import MLPClassifier, MLPRegressor
+from skl2._estimators import base
+from skl2._estimators.base import BaseMLP
+from skl2.model_selection import (
+    MLPClassifierCV,
+    StackedGridSearchCV,
+    StackedHalvingGridSearchCV,
+    StackedRandomizedSearchCV,
+    _shared_fits,
+)
+
+# Networks this small and fits this short do not converge; what is compared includes
+# the warnings that say so.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning",
+    "ignore::sklearn.exceptions.FitFailedWarning",
+)
+
+rng = np.random.RandomState(0)
+ROWS = rng.permutation(150)[:60]
+X_iris, y_iris = (a[ROWS] for a in load_iris(return_X_y=True))
+X_cancer, y_cancer = (a[:90] for a in load_breast_cancer(return_X_y=True))
+X_diabetes, y_diabetes = (a[:60] for a in load_diabetes(return_X_y=True))
+WEIGHTS = rng.uniform(0.2, 3.0, 60)
+GROUPS = rng.randint(0, 6, 60)
+
+Classifier = partial(
+    MLPClassifier,
+    hidden_layer_sizes=(4,),
+    batch_size=16,
+    learning_rate_init=0.05,
+    max_iter=4,
+    random_state=0,
+)
+Regressor = partial(
+    MLPRegressor,
+    hidden_layer_sizes=(4,),
+    batch_size=16,
+    learning_rate_init=0.05,
+    max_iter=4,
+    random_state=0,
+)
+ALPHAS = [0.01, 1.0, 10.0, 100.0]
+
+
+def scaled(estimator=None, **params):
+    mlp = Classifier(**params) if estimator is None else estimator
+    return Pipeline([("scale", StandardScaler()), ("mlp", mlp)])
+
+
+# ---------------------------------------------------------------- what is compared
+
+
+def same(a, b):
+    """Equality of candidates' values: numbers, arrays, estimators, streams, lists."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, BaseEstimator):
+        return same(a.get_params(), b.get_params())
+    if isinstance(a, np.random.RandomState):
+        return same(a.get_state(), b.get_state())
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, np.ma.MaskedArray):
+        return same(a.filled("masked").tolist(), b.filled("masked").tolist())
+    if isinstance(a, np.ndarray):
+        return a.dtype == b.dtype and same(a.tolist(), b.tolist())
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b or (a != a and b != b)
+
+
+def assert_same_results(ours, theirs):
+    """Two ``cv_results_`` are equal, but for the columns with times."""
+    assert list(ours) == list(theirs)
+    for name, column in ours.items():
+        other = theirs[name]
+        if name.startswith("param"):
+            if isinstance(column, np.ma.MaskedArray):
+                assert column.dtype == other.dtype, name
+                column, other = column.astype(object), other.astype(object)
+            assert same(column, other), name
+        elif not name.endswith("_time"):
+            assert column.dtype == other.dtype, name
+            assert_array_equal(column, other, err_msg=name)
+
+
+def inside(thing):
+    """Every object that `thing` holds, in attributes and containers, itself included"""
+    seen, todo = set(), [thing]
+    while todo:
+        item = todo.pop()
+        if id(item) in seen or isinstance(item, (type, ModuleType, FunctionType)):
+            continue
+        seen.add(id(item))
+        yield item
+        if isinstance(item, dict):
+            todo += [*item.keys(), *item.values()]
+        elif isinstance(item, (list, tuple, set)):
+            todo += item
+        elif isinstance(item, np.ndarray) and item.dtype == object:
+            todo += item.ravel().tolist()
+        todo += getattr(item, "__dict__", {}).values()
+
+
+def fitted_networks(estimator):
+    return [
+        part
+        for part in inside(estimator)
+        if isinstance(part, BaseMLP) and "coefs_" in vars(part)
+    ]
+
+
+def assert_same_networks(ours, theirs):
+    ours, theirs = fitted_networks(ours), fitted_networks(theirs)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        for name in ("coefs_", "intercepts_"):
+            for x, y in zip(getattr(a, name), getattr(b, name), strict=True):
+                assert x.dtype == y.dtype
+                assert_array_equal(x, y)
+        assert (a.n_iter_, a.loss_curve_) == (b.n_iter_, b.loss_curve_)
+
+
+def essence(message):
+    """A message, less the lines of the tracebacks and the name of the search in it."""
+    message = re.sub(r"(?m)^(Traceback.*|[ \t].*)\n", "", str(message))
+    return re.sub(r"\bStacked(\w+SearchCV)", r"\1", message)
+
+
+def run(search, X, y, fit_params):
+    """Warnings and error of a search."""
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            search.fit(X, y, **fit_params)
+        except Exception as e:
+            error = type(e), essence(e)
+    return [(w.category, essence(w.message)) for w in caught], error
+
+
+def assert_same_search(ours, theirs):
+    """Everything a fitted search holds is that of the other."""
+    assert list(vars(ours)) == list(vars(theirs))
+    if "cv_results_" in vars(theirs):
+        assert_same_results(ours.cv_results_, theirs.cv_results_)
+    for name in ("best_index_", "best_params_", "best_score_", "n_splits_"):
+        assert same(getattr(ours, name, None), getattr(theirs, name, None)), name
+    if "best_estimator_" in vars(theirs):
+        assert_same_networks(ours.best_estimator_, theirs.best_estimator_)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """What was trained: `stacks`, sizes of those of banks; `alone`, number of fits."""
+    found = SimpleNamespace(stacks=[], alone=0, threads={})
+    train_stack = _shared_fits.train_stack
+
+    def in_bank(shape, loss, members, *args, **kwargs):
+        found.stacks.append(len(members))
+        if threading.get_ident() not in found.threads:
+            # Slow to ask for, so once in each thread.
+            found.threads[threading.get_ident()] = blas_threads()
+        return train_stack(shape, loss, members, *args, **kwargs)
+
+    def in_fit(*args, **kwargs):
+        found.alone += 1
+        return train_stack(*args, **kwargs)
+
+    def clear():
+        found.stacks, found.alone = [], 0
+
+    monkeypatch.setattr(_shared_fits, "train_stack", in_bank)
+    monkeypatch.setattr(base, "train_stack", in_fit)
+    found.clear = clear
+    return found
+
+
+def limit_blas(n_threads):
+    limits = []
+    in_a_thread(lambda: limits.append(threadpool_limits(n_threads, user_api="blas")))
+    yield
+    in_a_thread(limits[0].restore_original_limits)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """On networks this small a second thread only costs time."""
+    yield from limit_blas(1)
+
+
+@pytest.fixture
+def two_threads(one_thread):
+    yield from limit_blas(2)
+
+
+# ---------------------------------------------------------------- the table
+
+
+@dataclass
+class Scenario:
+    """A search, and what it is to train.
+
+    `stacks` are the sizes of the stacks of each fold, `extra` those of a refit, `alone`
+    is the number of fits on their own. None where scikit-learn's versions or the data
+    decide.
+    """
+
+    estimator: BaseEstimator
+    grid: dict | list
+    stacks: list | None
+    alone: int | None = 1
+    X: np.ndarray = field(default_factory=lambda: X_iris)
+    y: np.ndarray = field(default_factory=lambda: y_iris)
+    fit_params: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
+    extra: list = field(default_factory=list)
+    fails: bool = False
+    warns_in_preprocessing: bool = False
+    classes: tuple = (StackedGridSearchCV, GridSearchCV)
+
+    def searches(self, **more):
+        options = {
+            "cv": 3,
+            "scoring": "neg_log_loss",
+            "return_train_score": True,
+            **self.options,
+            **more,
+        }
+        return [
+            cls(clone(self.estimator), self.grid, **options) for cls in self.classes
+        ]
+
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+@scenario
+def bare():
+    return Scenario(Classifier(), {"alpha": ALPHAS}, [4])
+
+
+@scenario
+def defaults():
+    return Scenario(
+        Classifier(),
+        {"alpha": ALPHAS},
+        [4],
+        options={"scoring": None, "return_train_score": False, "cv": None},
+    )
+
+
+@scenario
+def in_a_pipeline():
+    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4])
+
+
+@scenario
+def nested_pipelines():
+    columns = ColumnTransformer(
+        [("scaled", scaled("passthrough"), [0, 1]), ("raw", "passthrough", [2, 3])]
+    )
+    model = Pipeline([("pca", PCA(2)), ("mlp", Classifier())])
+    return Scenario(
+        Pipeline([("columns", columns), ("model", model)]),
+        {"model__mlp__alpha": ALPHAS, "model__pca__n_components": [1, 2]},
+        [4, 4],
+    )
+
+
+@scenario
+def architectures_and_solvers():
+    return Scenario(
+        Classifier(),
+        [
+            {"hidden_layer_sizes": [(3,), (3, 2), ()], "alpha": [0.1, 1.0]},
+            {"solver": ["sgd", "adamw", "lbfgs"], "alpha": [1.0, 10.0]},
+            {"activation": ["tanh"], "batch_size": [8, 10], "alpha": [1.0, 10.0]},
+            {"max_iter": [2, 3]},
+        ],
+        # L-BFGS is run for each on its own.
+        [2, 2, 2, 2, 2, 1, 1, 2, 2, 1, 1],
+    )
+
+
+@scenario
+def all_that_may_differ():
+    grid = {
+        "alpha": [0.5, 5.0],
+        "learning_rate_init": [0.01, 0.1],
+        "random_state": [0, 1],
+    }
+    grids = [
+        {"penalty": ["l2", "l1", None], **grid},
+        {"penalty": ["elasticnet"], "l1_ratio": [0.2, 0.7], **grid},
+    ]
+    return Scenario(Classifier(), grids, [40])
+
+
+@scenario
+def all_that_may_differ_in_adam():
+    grid = {
+        "beta_1": [0.5, 0.9],
+        "beta_2": [0.9, 0.999],
+        "epsilon": [1e-8, 1e-2],
+        "alpha": [0.1, 10.0],
+    }
+    return Scenario(Classifier(), grid, [16])
+
+
+@scenario
+def all_that_may_differ_in_sgd():
+    grid = {
+        "solver": ["sgd"],
+        "momentum": [0.0, 0.9],
+        "alpha": [0.1, 10.0],
+        "learning_rate": ["constant", "invscaling", "adaptive"],
+        "nesterovs_momentum": [True, False],
+    }
+    # Schedule and kind of momentum belong to the stack.
+    return Scenario(Classifier(), grid, [4] * 6)
+
+
+@scenario
+def alpha_of_each_layer():
+    grid = {"alpha": [[0.1, 1.0], [1.0, 0.1], 2.0, np.array([0.0, 3.0]), "scale"]}
+    return Scenario(Classifier(), grid, [5])
+
+
+@scenario
+def members_that_stop_at_different_epochs():
+    grid = {"alpha": [0.0, 20.0, 400.0], "learning_rate_init": [0.01, 0.3]}
+    return Scenario(Classifier(max_iter=60, tol=0.03, n_iter_no_change=3), grid, [6])
+
+
+@scenario
+def lbfgs():
+    grid = {"penalty": ["l2", "l1"], "alpha": ALPHAS}
+    return Scenario(Classifier(solver="lbfgs", max_iter=15), grid, [1] * 8)
+
+
+@scenario
+def early_stopping():
+    return Scenario(
+        Classifier(
+            early_stopping=True,
+            validation_fraction=0.2,
+            n_iter_no_change=2,
+            max_iter=20,
+        ),
+        {"alpha": ALPHAS, "random_state": [0, 1]},
+        [8],
+    )
+
+
+@scenario
+def same_candidate_twice():
+    return Scenario(Classifier(), {"alpha": [1.0, 1.0, 2.0, 1.0]}, [2])
+
+
+@scenario
+def string_labels():
+    y = np.array(["b", "a", "c"], dtype=object)[y_iris]
+    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], y=y)
+
+
+@scenario
+def two_classes():
+    return Scenario(
+        scaled(penalty="l1"),
+        {"mlp__alpha": ALPHAS},
+        [4],
+        X=X_cancer,
+        y=y_cancer,
+        options={"scoring": "roc_auc"},
+    )
+
+
+@scenario
+def regressor():
+    return Scenario(
+        Regressor(),
+        [
+            {"loss": ["squared_error", "absolute_error"], "alpha": ALPHAS},
+            {"loss": ["huber"], "huber_delta": [1.0, 2.0], "alpha": [1.0, 10.0]},
+        ],
+        [4, 4, 2, 2],
+        X=X_diabetes,
+        y=y_diabetes,
+        options={"scoring": "neg_mean_squared_error"},
+    )
+
+
+@scenario
+def multi_output():
+    return Scenario(
+        Regressor(),
+        {"alpha": ALPHAS},
+        [4],
+        X=X_diabetes[:, :5],
+        y=X_diabetes[:, 5:7] * 10,
+        options={"scoring": None},
+    )
+
+
+@scenario
+def multilabel():
+    y = np.stack([y_iris == 0, y_iris > 0, X_iris[:, 0] > 6], axis=1).astype(int)
+    return Scenario(
+        Classifier(), {"alpha": ALPHAS}, [4], y=y, options={"scoring": "f1_micro"}
+    )
+
+
+@scenario
+def sparse():
+    X = sp.csr_matrix(np.where(X_iris > 2.0, X_iris, 0.0))
+    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], X=X)
+
+
+@scenario
+def float32():
+    X = X_iris.astype(np.float32)
+    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4], X=X)
+
+
+@scenario
+def data_frame():
+    pandas = pytest.importorskip("pandas")
+    X = pandas.DataFrame(X_iris, columns=["data", "b", "c", "d"])
+    columns = ColumnTransformer(
+        [("s", StandardScaler(), ["data", "c"])], remainder="passthrough"
+    ).set_output(transform="pandas")
+    model = Pipeline([("columns", columns), ("mlp", Classifier())])
+    return Scenario(
+        model, {"mlp__alpha": ALPHAS}, [4], X=X, y=pandas.Series(y_iris, index=X.index)
+    )
+
+
+@scenario
+def sample_weight():
+    weights = {"sample_weight": WEIGHTS}
+    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], fit_params=weights)
+
+
+@scenario
+def sample_weight_in_a_pipeline():
+    weights = {"mlp__sample_weight": WEIGHTS, "scale__sample_weight": WEIGHTS[::-1]}
+    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4], fit_params=weights)
+
+
+@scenario
+def routing_of_sample_weight_and_groups():
+    mlp = Classifier().set_fit_request(sample_weight=True)
+    scale = StandardScaler().set_fit_request(sample_weight=True)
+    scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+    return Scenario(
+        Pipeline([("scale", scale), ("mlp", mlp)]),
+        {"mlp__alpha": ALPHAS},
+        [4],
+        fit_params={"sample_weight": WEIGHTS, "groups": GROUPS},
+        options={"cv": GroupKFold(3), "scoring": scorer},
+    )
+
+
+@scenario
+def routing_that_nobody_asked_for():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": ALPHAS},
+        [],
+        0,
+        fit_params={"sample_weight": WEIGHTS},
+        fails=True,
+    )
+
+
+@scenario
+def groups():
+    return Scenario(
+        Classifier(),
+        {"alpha": ALPHAS},
+        [4],
+        fit_params={"groups": GROUPS},
+        options={"cv": GroupKFold(3)},
+    )
+
+
+@scenario
+def several_metrics():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": ALPHAS},
+        [4],
+        options={"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"},
+    )
+
+
+def largest_alpha(cv_results):
+    return int(np.argmax([params["alpha"] for params in cv_results["params"]]))
+
+
+@scenario
+def refit_callable():
+    return Scenario(
+        Classifier(), {"alpha": ALPHAS}, [4], options={"refit": largest_alpha}
+    )
+
+
+@scenario
+def no_refit():
+    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], 0, options={"refit": False})
+
+
+INVALID = [
+    {"alpha": [-1.0, "much", None, [1.0, 2.0, 3.0], np.nan, np.inf]},
+    {"activation": ["foo", ["relu"], None]},
+    {"solver": [["adam"], "newton"], "penalty": ["l2", "l3"]},
+    {"random_state": ["zero", -1, 0.5]},
+    {"hidden_layer_sizes": [(0,), "wide", 2.5, -3]},
+    {"max_iter": [0, None, np.inf], "batch_size": [0, "auto"]},
+    {"learning_rate_init": [0.0, -1.0, np.nan]},
+    {"early_stopping": [True], "solver": ["lbfgs"]},
+]
+
+
+@scenario
+def invalid_candidates():
+    return Scenario(
+        Classifier(),
+        [{"alpha": [1.0, 2.0]}, *INVALID, {"alpha": [3.0]}],
+        [3],
+        options={"error_score": np.nan},
+    )
+
+
+@scenario
+def invalid_candidate_raises():
+    return Scenario(
+        Classifier(),
+        {"alpha": [1.0, -1.0]},
+        None,
+        0,
+        options={"error_score": "raise"},
+        fails=True,
+    )
+
+
+@scenario
+def invalid_candidate_scores_a_number():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": [-1.0, 1.0, 2.0]},
+        [2],
+        options={"error_score": -7.0},
+    )
+
+
+@scenario
+def invalid_candidates_only():
+    return Scenario(Classifier(), {"alpha": [-1.0, -2.0]}, [], 0, fails=True)
+
+
+@scenario
+def diverging_candidates():
+    return Scenario(
+        Classifier(solver="sgd", activation="identity", hidden_layer_sizes=(4, 4)),
+        {"learning_rate_init": [0.01, 1e40, 0.02, 1e200]},
+        [4],
+        options={"error_score": np.nan},
+    )
+
+
+@scenario
+def decay_that_overshoots():
+    grid = {"alpha": [1.0, 1e6], "penalty": ["l2", "l1", "elasticnet"]}
+    return Scenario(Classifier(), grid, [6])
+
+
+@scenario
+def failures_of_the_training_itself():
+    # 40 rows cannot give a validation set of three classes with 2 rows.
+    return Scenario(
+        Classifier(early_stopping=True, validation_fraction=0.05),
+        {"alpha": ALPHAS, "early_stopping": [True, False]},
+        [4, 4],
+        options={"error_score": np.nan},
+    )
+
+
+@scenario
+def folds_with_other_classes():
+    by_class = [np.flatnonzero(y_iris == k) for k in range(3)]
+    splits = [
+        (np.r_[by_class[0], by_class[1]], by_class[1]),
+        (np.r_[by_class[1], by_class[2]], by_class[2]),
+        (by_class[0], by_class[1]),
+    ]
+    return Scenario(
+        Classifier(),
+        {"alpha": ALPHAS},
+        None,
+        options={"cv": splits, "scoring": "accuracy", "error_score": np.nan},
+    )
+
+
+@scenario
+def replaced_steps():
+    return Scenario(
+        scaled(),
+        [
+            {
+                "mlp": [Classifier(), LogisticRegression()],
+                "scale": [StandardScaler(), "passthrough"],
+            },
+            {"mlp__alpha": ALPHAS, "scale": [MinMaxScaler(), None, StandardScaler()]},
+            {"mlp": [Classifier()], "mlp__alpha": [0.5, 5.0]},
+        ],
+        [4, 4, 4],
+        None,
+    )
+
+
+@scenario
+def in_place_transformers():
+    steps = [
+        ("power", PowerTransformer()),
+        ("range", MinMaxScaler(copy=False)),
+        ("pca", PCA(3, copy=False)),
+        ("mlp", Classifier()),
+    ]
+    return Scenario(Pipeline(steps), {"mlp__alpha": ALPHAS}, [4])
+
+
+@scenario
+def functions_that_cannot_be_pickled():
+    steps = [
+        ("log", FunctionTransformer(lambda X: np.log1p(X))),
+        ("scale", StandardScaler()),
+        ("mlp", Classifier()),
+    ]
+    other = FunctionTransformer(lambda X: np.sqrt(X))
+    grid = [{"mlp__alpha": ALPHAS}, {"log": [other], "mlp__alpha": ALPHAS}]
+    return Scenario(Pipeline(steps), grid, [4, 4])
+
+
+@scenario
+def selection_by_a_network():
+    steps = [
+        ("scale", StandardScaler()),
+        ("select", SelectFromModel(Classifier(penalty="l1"))),
+        ("mlp", Classifier()),
+    ]
+    grid = {"select__estimator__alpha": [1.0, 3.0], "mlp__alpha": [0.1, 10.0]}
+    # One stack chooses inputs; then one for each choice, or one where they agree.
+    return Scenario(Pipeline(steps), grid, None, 2, warns_in_preprocessing=True)
+
+
+@scenario
+def transformed_target():
+    return Scenario(
+        TransformedTargetRegressor(
+            scaled(Regressor()), transformer=StandardScaler(), check_inverse=False
+        ),
+        {"regressor__mlp__alpha": ALPHAS},
+        [4],
+        X=X_diabetes,
+        y=y_diabetes,
+        options={"scoring": "r2"},
+    )
+
+
+@scenario
+def calibrated():
+    halves = StratifiedKFold(2, shuffle=True, random_state=0)
+    model = CalibratedClassifierCV(scaled(), cv=halves)
+    # Two inner folds and, in the refit, two again.
+    return Scenario(model, {"estimator__mlp__alpha": ALPHAS}, [4, 4], 2)
+
+
+@scenario
+def bagging():
+    model = BaggingClassifier(Classifier(), n_estimators=2, random_state=0)
+    return Scenario(model, {"estimator__alpha": ALPHAS}, None, None)
+
+
+@scenario
+def voting():
+    members = [("a", scaled()), ("b", Classifier(random_state=1))]
+    return Scenario(
+        VotingClassifier(members, voting="soft"),
+        {"a__mlp__alpha": [0.1, 10.0], "b__alpha": [0.1, 10.0]},
+        None,
+        2,
+    )
+
+
+@scenario
+def one_versus_rest():
+    model = OneVsRestClassifier(Classifier())
+    return Scenario(model, {"estimator__alpha": ALPHAS}, [4] * 3, 3)
+
+
+@scenario
+def search_in_a_search():
+    inner = StackedGridSearchCV(scaled(), {"mlp__alpha": [0.1, 10.0]}, cv=2)
+    grid = {"estimator__mlp__hidden_layer_sizes": [(2,), (3,)]}
+    # Each of the two inner searches: a stack for each of two folds, a refit.
+    return Scenario(inner, grid, [2] * 4, None, extra=[2, 2])
+
+
+@scenario
+def ladder_in_a_search():
+    mlp = MLPClassifierCV((3,), alphas=[0.1, 10.0], cv=2, max_iter=4, random_state=0)
+    return Scenario(mlp, {"penalty": ["l2", "l1"]}, None, None)
+
+
+@scenario
+def no_network_at_all():
+    model = scaled(LogisticRegression())
+    return Scenario(model, {"mlp__C": [0.1, 1.0, 10.0]}, [], 0)
+
+
+@scenario
+def random_state_instance():
+    stream = np.random.RandomState(3)
+    return Scenario(Classifier(random_state=stream), {"alpha": ALPHAS}, [4])
+
+
+@scenario
+def random_state_instances_as_candidates():
+    streams = [np.random.RandomState(k) for k in range(3)]
+    return Scenario(Classifier(), {"random_state": streams, "alpha": [0.1, 10.0]}, [6])
+
+
+@scenario
+def randomized():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": loguniform(1e-3, 1e3), "mlp__learning_rate_init": [0.01, 0.1]},
+        [6],
+        options={"n_iter": 6, "random_state": 0},
+        classes=(StackedRandomizedSearchCV, RandomizedSearchCV),
+    )
+
+
+HALVING = (StackedHalvingGridSearchCV, HalvingGridSearchCV)
+
+
+@scenario
+def halving_over_rows():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": ALPHAS},
+        [4, 2, 1],
+        options={"factor": 2, "min_resources": 15, "random_state": 0},
+        classes=HALVING,
+    )
+
+
+@scenario
+def halving_over_epochs():
+    return Scenario(
+        scaled(),
+        {"mlp__alpha": ALPHAS},
+        [4, 2, 1],
+        options={"factor": 2, "resource": "mlp__max_iter", "max_resources": 8},
+        classes=HALVING,
+    )
+
+
+def prepare(name):
+    """The scenario, in the configuration it is for."""
+    routing = name.startswith("routing")
+    return sklearn.config_context(enable_metadata_routing=routing), SCENARIOS[name]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_same_as_scikit_learn(name, trainings):
+    context, make = prepare(name)
+    with context:
+        case = make()
+        ours, theirs = case.searches()
+        expected = run(theirs, case.X, case.y, case.fit_params)
+        assert (expected[1] is not None) == case.fails
+        n_fits = sum(trainings.stacks) + trainings.alone
+        trainings.clear()
+        found = run(ours, case.X, case.y, case.fit_params)
+        assert found[1] == expected[1]
+        if case.warns_in_preprocessing:
+            # What is fitted once warns once, as with a Pipeline's memory.
+            assert set(found[0]) == set(expected[0])
+        else:
+            assert found[0] == expected[0]
+        assert_same_search(ours, theirs)
+        # Nothing is trained that the other search does not train.
+        assert sum(trainings.stacks) + trainings.alone <= n_fits
+        if case.stacks is not None:
+            stacks = case.stacks * ours.n_splits_ + case.extra if case.stacks else []
+            assert sorted(trainings.stacks) == sorted(stacks)
+        if case.alone is not None:
+            assert trainings.alone == case.alone
+        if "best_estimator_" in vars(theirs):
+            assert_array_equal(ours.predict(case.X), theirs.predict(case.X))
+
+
+BAD_CALLS = {
+    "no estimator": {"estimator": None},
+    "a class": {"estimator": MLPClassifier},
+    "a string": {"estimator": "mlp"},
+    "unknown parameter": {"param_grid": {"lambda": [1.0]}},
+    "empty values": {"param_grid": {"alpha": []}},
+    "not a sequence": {"param_grid": {"alpha": 1.0}},
+    "scoring": {"scoring": "goodness"},
+    "scorer that raises": {"scoring": lambda estimator, X, y: 1 / 0},
+    "one fold": {"cv": 1},
+    "n_jobs=0": {"n_jobs": 0},
+    "n_jobs of a wrong type": {"n_jobs": "two"},
+    "refit": {"scoring": ["accuracy", "f1_macro"], "refit": "recall"},
+    "error_score": {"error_score": "ignore"},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_CALLS.values(), ids=BAD_CALLS)
+def test_same_complaints(changes):
+    options = {"estimator": Classifier(), "param_grid": {"alpha": ALPHAS}, **changes}
+    ours, theirs = (
+        run(cls(**options), X_iris, y_iris, {})
+        for cls in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert ours[1] == theirs[1]
+    assert ours[0] == theirs[0]
+    assert theirs[0] or theirs[1]
+
+
+@pytest.mark.parametrize("estimator", [Classifier(), scaled()], ids=["bare", "pipe"])
+@pytest.mark.parametrize("bad", ["NaN", "short y", "no y", "3-d X"])
+def test_same_complaints_about_data(estimator, bad):
+    X, y = X_iris.copy(), y_iris
+    if bad == "NaN":
+        X[3, 2] = np.nan
+    elif bad == "short y":
+        y = y[:-1]
+    elif bad == "no y":
+        y = None
+    else:
+        X = X[:, np.newaxis]
+    alpha = "mlp__alpha" if isinstance(estimator, Pipeline) else "alpha"
+    ours, theirs = (
+        run(cls(estimator, {alpha: ALPHAS}, cv=3), X, y, {})
+        for cls in (StackedGridSearchCV, GridSearchCV)
+    )
+    assert theirs[1] is not None
+    assert ours == theirs
+
+
+# ---------------------------------------------------------------- preprocessing
+
+
+class CountingScaler(StandardScaler):
+    """Notes the rows of every fit."""
+
+    fits = []
+
+    def fit(self, X, y=None, sample_weight=None):
+        CountingScaler.fits.append(len(X))
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.fixture
+def counted():
+    CountingScaler.fits.clear()
+    return CountingScaler.fits
+
+
+def counting(**mlp):
+    return Pipeline([("scale", CountingScaler()), ("mlp", Classifier(**mlp))])
+
+
+@pytest.mark.parametrize("cache_bytes", [None, 0], ids=["memory", "disk"])
+@pytest.mark.parametrize(
+    "grid, n_settings",
+    [
+        ({"mlp__alpha": ALPHAS}, 1),
+        ({"mlp__alpha": ALPHAS, "scale__with_mean": [True, False]}, 2),
+        ([{"mlp__alpha": ALPHAS}, {"mlp__hidden_layer_sizes": [(3,), ()]}], 1),
+        ({"mlp__solver": ["lbfgs", "sgd"], "mlp__alpha": [1.0, -1.0]}, 1),
+    ],
+)
+def test_preprocessing_is_fitted_once_per_fold(
+    grid, n_settings, cache_bytes, counted, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    if cache_bytes is not None:
+        monkeypatch.setattr(_shared_fits, "CACHE_BYTES", cache_bytes)
+    StackedGridSearchCV(counting(), grid, cv=3).fit(X_iris, y_iris)
+    assert counted == [40] * 3 * n_settings + [60]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_preprocessing_of_equal_folds_is_not_shared_with_other_labels(counted):
+    # The same rows, other targets: a supervised transformer would differ.
+    splits = [(np.arange(40), np.arange(40, 60))] * 2
+    search = StackedGridSearchCV(counting(), {"mlp__alpha": ALPHAS}, cv=splits)
+    search.fit(X_iris, y_iris)
+    assert counted == [40, 60]
+    search.fit(X_iris, y_iris == 1)
+    assert counted == [40, 60] * 2
+
+
+@pytest.mark.parametrize("kind", ["memory", "path"])
+def test_memory_set_by_the_user_is_respected(kind, tmp_path, counted):
+    memory = joblib.Memory(tmp_path, verbose=0) if kind == "memory" else str(tmp_path)
+    model = counting().set_params(memory=memory)
+    grid = {"mlp__alpha": ALPHAS}
+    search = StackedGridSearchCV(model, grid, cv=3).fit(X_iris, y_iris)
+    assert counted == [40] * 3 + [60]
+    assert search.estimator.memory is memory
+    assert str(tmp_path) in str(search.best_estimator_.memory)
+    assert list(tmp_path.iterdir())
+    # What it keeps outlives the search.
+    search.fit(X_iris, y_iris)
+    assert len(counted) == 4
+    theirs = GridSearchCV(model, grid, cv=3).fit(X_iris, y_iris)
+    assert_same_results(search.cv_results_, theirs.cv_results_)
+
+
+# ---------------------------------------------------------------- seeds
+
+
+def test_without_a_seed_nothing_is_trained_twice(trainings):
+    def search(seed):
+        # The stream that random_state=None stands for.
+        np.random.seed(seed)  # noqa: NPY002
+        trainings.clear()
+        search = StackedGridSearchCV(
+            scaled(random_state=None),
+            {"mlp__alpha": ALPHAS},
+            cv=3,
+            scoring="neg_log_loss",
+        )
+        found = search.fit(X_iris, y_iris).cv_results_["mean_test_score"]
+        assert sum(trainings.stacks) + trainings.alone == 4 * 3 + 1
+        return found
+
+    scores = search(0)
+    assert_array_equal(search(0), scores)
+    assert (search(1) != scores).all()
+
+
+# ---------------------------------------------------------------- where it runs
+
+BACKENDS = {
+    "n_jobs=1": ({"n_jobs": 1}, {}),
+    "n_jobs=2": ({"n_jobs": 2}, {}),
+    "n_jobs=-1": ({"n_jobs": -1}, {}),
+    "configured": ({}, {"n_jobs": 2}),
+    "threading": ({}, {"backend": "threading", "n_jobs": 2}),
+    "loky": ({}, {"backend": "loky", "n_jobs": 2}),
+    "loky, n_jobs=2": ({"n_jobs": 2}, {"backend": "loky"}),
+}
+
+
+@pytest.mark.parametrize("options, config", BACKENDS.values(), ids=BACKENDS)
+def test_same_on_every_backend(options, config, trainings, two_threads, monkeypatch):
+    # Small enough for a test, large enough for two workers.
+    monkeypatch.setattr("skl2._engine.threads.THREADED_PASS", 0)
+    grid = [
+        {"mlp__alpha": [*ALPHAS, 1000.0]},
+        {"mlp__solver": ["lbfgs"], "mlp__alpha": [-1.0, 1.0]},
+    ]
+    fit = {"cv": 3, "scoring": "neg_log_loss", "error_score": np.nan}
+    theirs = GridSearchCV(scaled(), grid, **fit).fit(X_iris, y_iris)
+    trainings.clear()
+    assert blas_threads() == {2}
+    with joblib.parallel_config(**config) if config else warnings.catch_warnings():
+        ours = StackedGridSearchCV(scaled(), grid, **fit, **options)
+        ours.fit(X_iris, y_iris)
+    assert blas_threads() == {2}
+    assert_same_search(ours, theirs)
+    assert trainings.alone == 1
+    if config.get("backend") == "loky":
+        # Processes train; this one only waits for them.
+        assert trainings.stacks == []
+        return
+    workers = config.get("n_jobs", options.get("n_jobs"))
+    if joblib.effective_n_jobs(workers) == 2:
+        assert sorted(trainings.stacks) == sorted([2, 3, 1] * 3)
+        assert threading.main_thread().ident not in trainings.threads
+        assert list(trainings.threads.values()) == [{1}] * len(trainings.threads)
+    else:
+        assert sorted(trainings.stacks) == sorted([5, 1] * 3)
+        assert list(trainings.threads) == [threading.main_thread().ident]
+
+
+class WhereFitted(LogisticRegression):
+    """Notes the thread of every fit."""
+
+    threads = []
+
+    def fit(self, X, y):
+        WhereFitted.threads.append(threading.get_ident())
+        return super().fit(X, y)
+
+
+def test_what_holds_no_network_is_searched_in_parallel_as_ever():
+    WhereFitted.threads.clear()
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        search = StackedGridSearchCV(WhereFitted(), {"C": ALPHAS}, cv=3, refit=False)
+        search.fit(X_iris, y_iris)
+    assert len(WhereFitted.threads) == 12
+    assert threading.main_thread().ident not in WhereFitted.threads
+
+
+# ---------------------------------------------------------------- no traces
+
+HOLDERS = {
+    "bare": (Classifier(), "alpha", X_iris, y_iris),
+    "pipeline": (scaled(), "mlp__alpha", X_iris, y_iris),
+    "transformed target": (
+        TransformedTargetRegressor(scaled(Regressor()), transformer=StandardScaler()),
+        "regressor__mlp__alpha",
+        X_diabetes,
+        y_diabetes,
+    ),
+    "calibrated": (
+        CalibratedClassifierCV(scaled(), cv=2),
+        "estimator__mlp__alpha",
+        X_iris,
+        y_iris,
+    ),
+    "bagging": (
+        BaggingClassifier(scaled(), n_estimators=2),
+        "estimator__mlp__alpha",
+        X_iris,
+        y_iris,
+    ),
+    "voting": (
+        VotingClassifier([("a", scaled()), ("b", Classifier())]),
+        "a__mlp__alpha",
+        X_iris,
+        y_iris,
+    ),
+    "selection": (
+        Pipeline([("s", SelectFromModel(Classifier())), ("mlp", scaled())]),
+        "mlp__mlp__alpha",
+        X_iris,
+        y_iris,
+    ),
+}
+
+
+def traces_of_a_bank(thing):
+    return [
+        part
+        for part in inside(thing)
+        if type(part).__module__ == "skl2.model_selection._shared_fits"
+        or "_seat" in getattr(part, "__dict__", {})
+        or (isinstance(part, Pipeline) and part.memory is not None)
+    ]
+
+
+def interrupt(estimator, X, y):
+    """A scorer during which the user presses Ctrl-C."""
+    signal.raise_signal(signal.SIGINT)
+    time.sleep(10)
+
+
+def fingerprint(estimator):
+    """The objects an estimator consists of, and their attributes."""
+    parts = {"": estimator, **estimator.get_params(deep=True)}
+    return {
+        path: (id(part), sorted(getattr(part, "__dict__", {})))
+        for path, part in parts.items()
+    }
+
+
+ENDS = {
+    "completed": ({}, None),
+    "failed": ({"error_score": "raise", "values": [1.0, -1.0]}, ValueError),
+    "all failed": ({"values": [-1.0, -2.0]}, ValueError),
+    "interrupted": ({"scoring": interrupt}, KeyboardInterrupt),
+    "misconfigured": ({"cv": 1}, ValueError),
+}
+
+
+@pytest.mark.parametrize("options, error", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_leaves_no_traces(holder, options, error):
+    estimator, alpha, X, y = HOLDERS[holder]
+    model = clone(estimator)
+    before = fingerprint(model)
+    options = {"cv": 2, **options}
+    grid = {alpha: options.pop("values", [1.0, 10.0])}
+    search = StackedGridSearchCV(model, grid, **options)
+    if error is None:
+        search.fit(X, y)
+        assert len(fitted_networks(search.best_estimator_)) > 0
+    else:
+        with pytest.raises(error):
+            search.fit(X, y)
+    assert search.estimator is model
+    assert fingerprint(model) == before
+    assert traces_of_a_bank(search) == []
+    copy = pickle.loads(pickle.dumps(search))
+    assert traces_of_a_bank([copy, clone(search)]) == []
+    if error is None:
+        assert_array_equal(copy.predict(X), search.predict(X))
+        assert_same_networks(copy.best_estimator_, search.best_estimator_)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("options, error", ENDS.values(), ids=ENDS)
+def test_leaves_no_files_and_limits(
+    options, error, n_jobs, two_threads, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(_shared_fits, "CACHE_BYTES", 0)
+    monkeypatch.setattr("skl2._engine.threads.THREADED_PASS", 0)
+    options = {"cv": 3, "n_jobs": n_jobs, **options}
+    grid = {"mlp__alpha": options.pop("values", [1.0, 10.0])}
+    search = StackedGridSearchCV(scaled(), grid, **options)
+    if error is None:
+        search.fit(X_iris, y_iris)
+    else:
+        with pytest.raises(error):
+            search.fit(X_iris, y_iris)
+    assert list(tmp_path.iterdir()) == []
+    assert blas_threads() == {2}
+
+
+class FailsOnAllRows(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        if len(X) == 60:
+            raise RuntimeError("too many rows")
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_a_refit_that_fails_leaves_no_traces():
+    steps = [("first", FailsOnAllRows()), ("mlp", Classifier())]
+    search = StackedGridSearchCV(Pipeline(steps), {"mlp__alpha": ALPHAS}, cv=3)
+    with pytest.raises(RuntimeError, match="too many rows"):
+        search.fit(X_iris, y_iris)
+    assert traces_of_a_bank(search) == []
+
+
+def test_a_search_can_be_repeated(trainings):
+    search = StackedGridSearchCV(scaled(), {"mlp__alpha": ALPHAS}, cv=3)
+    first = pickle.loads(pickle.dumps(search.fit(X_iris, y_iris)))
+    assert_same_search(search.fit(X_iris, y_iris), first)
+    # Nothing of the first search is left that the second could have used.
+    assert trainings.stacks == [4] * 6
+
+
+def test_what_leaves_the_process_trains_on_its_own(trainings):
+    copies = []
+
+    def score_a_copy(estimator, X, y):
+        copies.append(pickle.loads(pickle.dumps(estimator)))
+        assert isinstance(estimator["mlp"]._seat, _shared_fits.Location)
+        assert copies[-1]["mlp"]._seat is None
+        assert copies[-1].memory is None
+        return copies[-1].score(X, y)
+
+    options = {"cv": 3, "scoring": score_a_copy, "error_score": "raise"}
+    search = StackedGridSearchCV(scaled(), {"mlp__alpha": ALPHAS}, **options)
+    search.fit(X_iris, y_iris)
+    trainings.clear()
+    copies[0].fit(X_iris, y_iris)
+    assert (trainings.stacks, trainings.alone) == ([], 1)
+    alone = scaled(alpha=ALPHAS[0]).fit(X_iris, y_iris)
+    assert_same_networks(copies[0], alone)
+
+
+def test_a_network_fitted_in_the_scorer_is_not_mixed_up():
+    # While the bank is active: other rows, then other weights, targets, parameters.
+    def refit_and_score(estimator, X, y):
+        for params, y_other, weight in [
+            ({}, y, None),
+            ({}, y, np.linspace(0.5, 2.0, len(y))),
+            ({}, y, np.linspace(2.0, 0.5, len(y))),
+            ({}, 2 - y, None),
+            ({"max_iter": 2}, y, None),
+        ]:
+            fit_params = {} if weight is None else {"mlp__sample_weight": weight}
+            other = clone(estimator)
+            other["mlp"].set_params(**params)
+            other.fit(X, y_other, **fit_params)
+            alone = scaled(alpha=other["mlp"].alpha, **params)
+            assert_same_networks(other, alone.fit(X, y_other, **fit_params))
+        return estimator.score(X, y)
+
+    grid = {"mlp__alpha": ALPHAS}
+    options = {"cv": 3, "error_score": "raise"}
+    ours = StackedGridSearchCV(scaled(), grid, scoring=refit_and_score, **options)
+    theirs = GridSearchCV(scaled(), grid, **options)
+    assert_same_search(ours.fit(X_iris, y_iris), theirs.fit(X_iris, y_iris))
+
+
+# ---------------------------------------------------------------- concurrency
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["own models", "one model"])
+def test_two_searches_at_once(shared, two_threads):
+    """The second begins while the first is scoring, and ends after it."""
+    second_scores, first_done = threading.Event(), threading.Event()
+    grids = [{"mlp__alpha": ALPHAS}, {"mlp__alpha": [0.5, 5.0, 50.0]}]
+    models = [scaled()] * 2 if shared else [scaled(), scaled(random_state=1)]
+
+    def first_score(estimator, X, y):
+        assert second_scores.wait(20)
+        return estimator.score(X, y)
+
+    def second_score(estimator, X, y):
+        second_scores.set()
+        assert first_done.wait(20)
+        return estimator.score(X, y)
+
+    def search(k):
+        scoring = [first_score, second_score][k]
+        found = StackedGridSearchCV(models[k], grids[k], cv=3, scoring=scoring)
+        try:
+            return found.fit(X_iris, y_iris)
+        finally:
+            if k == 0:
+                first_done.set()
+            else:
+                second_scores.set()
+
+    before = [fingerprint(model) for model in models]
+    with ThreadPoolExecutor(2) as pool:
+        ours = list(pool.map(search, range(2)))
+    for k in range(2):
+        theirs = GridSearchCV(models[k], grids[k], cv=3).fit(X_iris, y_iris)
+        assert_same_search(ours[k], theirs)
+        assert traces_of_a_bank(ours[k]) == []
+        assert fingerprint(models[k]) == before[k]
+    assert blas_threads() == {2}
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """Presses Ctrl-C when the first stack trains; counts the stacks in training."""
+    training = SimpleNamespace(now=0, started=threading.Event())
+    lock = threading.Lock()
+    train_stack = _shared_fits.train_stack
+
+    def counting(*args, **kwargs):
+        with lock:
+            training.now += 1
+        training.started.set()
+        try:
+            return train_stack(*args, **kwargs)
+        finally:
+            with lock:
+                training.now -= 1
+
+    def press_ctrl_c():
+        if training.started.wait(20):
+            time.sleep(0.2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(_shared_fits, "train_stack", counting)
+    monkeypatch.setattr("skl2._engine.threads.THREADED_PASS", 0)
+    thread = threading.Thread(target=press_ctrl_c)
+    thread.start()
+    yield training
+    training.started.set()
+    thread.join()
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
+    # Many minutes of training, were it not interrupted.
+    mlp = Classifier(max_iter=10**6, tol=0.0, n_iter_no_change=np.inf)
+    split = ShuffleSplit(1, random_state=0)
+    search = StackedGridSearchCV(
+        mlp, {"alpha": ALPHAS}, cv=split, refit=False, n_jobs=n_jobs
+    )
+    start = time.monotonic()
+    if n_jobs is None:
+        # As in a fit on its own: what was learned so far is kept.
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            search.fit(X_iris, y_iris)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X_iris, y_iris)
+    # Threads notice within an epoch, not when they are done; the last one to go lifts
+    # the limit on BLAS threads.
+    while endless.now or blas_threads() != {2}:
+        assert time.monotonic() < start + 60
+        time.sleep(0.01)
+    assert traces_of_a_bank(search) == []
+
+
+# ---------------------------------------------------------------- callbacks
+
+
+class Recorder:
+    """A callback that notes every task of a fit."""
+
+    def __init__(self):
+        self.events = []
+
+    def setup(self, estimator, context):
+        self.events.append(("setup", context.task_name))
+
+    def teardown(self, estimator, context):
+        self.events.append(("teardown", context.task_name))
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        self.events.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        self.events.append(("end", context.task_name, context.task_id))
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        (StackedGridSearchCV, GridSearchCV, {}),
+        (StackedRandomizedSearchCV, RandomizedSearchCV, {"n_iter": 3}),
+        (*HALVING, {"factor": 2}),
+    ],
+    ids=["grid", "randomized", "halving"],
+)
+def test_callbacks_are_called_for_the_same_tasks(classes):
+    pytest.importorskip("sklearn.callback")
+    *classes, options = classes
+    events = []
+    for cls in classes:
+        recorder = Recorder()
+        search = cls(Classifier(), {"alpha": ALPHAS}, cv=3, **options)
+        search.set_callbacks(recorder).fit(X_iris, y_iris)
+        assert_array_equal(search.predict(X_iris).shape, (60,))
+        events.append(recorder.events)
+    assert len(events[1]) > 2 * 9
+    assert events[0] == events[1]
+
+
+def test_scores_are_computed_with_the_blas_threads_of_worker_processes():
+    """Where a product is large, two BLAS threads round differently than one."""
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(blas_threads())
+        return 0.0
+
+    mlp = MLPClassifier((3,), max_iter=1, random_state=0)
+    X_small, y_small = np.eye(12), np.arange(12) % 2
+    with threadpool_limits(2, user_api="blas"):
+        outside = blas_threads()
+        for n_jobs, expected in ((1, outside), (2, {1}), (None, outside)):
+            search = StackedGridSearchCV(
+                mlp, {"alpha": [0.1, 1.0]}, scoring=scorer, cv=2, n_jobs=n_jobs
+            )
+            search.fit(X_small, y_small)
+            assert seen == [expected] * len(seen)
+            assert len(seen) == 4
+            seen.clear()
+        assert blas_threads() == outside
