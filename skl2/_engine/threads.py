@@ -1,5 +1,6 @@
 """The threads of a training and of a search: how many, and what runs in them."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -151,23 +152,54 @@ class _SingleThreadedBlas:
         self._lock = threading.Lock()
         self._count = 0
         self._limit: Any = None
+        # How many of the calls that count are this thread's own.
+        self._own = threading.local()
 
     def __enter__(self):
         with self._lock:
             if self._count == 0:
                 self._limit = _controller().limit(limits=1, user_api="blas")
             self._count += 1
+            self._own.count = self._own_count() + 1
 
     def __exit__(self, *exc_info):
         with self._lock:
             self._count -= 1
+            self._own.count -= 1
             if self._count == 0:
-                _release_control()
-                self._limit.restore_original_limits()
-                _release_control()
+                self._restore()
+
+    def _own_count(self):
+        return getattr(self._own, "count", 0)
+
+    def _restore(self):
+        _release_control()
+        self._limit.restore_original_limits()
+        _release_control()
+
+    def before_fork(self):
+        """Wait until no thread is between a count and its limit."""
+        self._lock.acquire()
+
+    def after_fork_in_parent(self):
+        self._lock.release()
+
+    def after_fork_in_child(self):
+        """Forget the calls of threads that the child does not have."""
+        self._lock = threading.Lock()
+        others = self._count - self._own_count()
+        self._count -= others
+        if others and self._count == 0:
+            self._restore()
 
 
 single_threaded_blas = _SingleThreadedBlas()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=single_threaded_blas.before_fork,
+        after_in_parent=single_threaded_blas.after_fork_in_parent,
+        after_in_child=single_threaded_blas.after_fork_in_child,
+    )
 
 
 @contextmanager

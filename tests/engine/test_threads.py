@@ -248,3 +248,58 @@ def test_groups(n_tasks, n_jobs, large, monkeypatch):
     assert [k for part in found for k in range(n_tasks)[part]] == list(range(n_tasks))
     lengths = [part.stop - part.start for part in found]
     assert max(lengths) - min(lengths) <= 1
+
+
+def forked(work):
+    """Exit status of a child process that calls `work`; None if it hangs."""
+    child = os.fork()
+    if child == 0:
+        # Nothing of pytest may run in the child.
+        os._exit(0 if work() else 1)
+    for _ in range(1000):
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_another_thread_limits_blas(two_threads):
+    done = threading.Event()
+
+    def train():
+        while not done.is_set():
+            with single_threaded_blas:
+                pass
+
+    def limit_in_child():
+        free = blas_threads()
+        with single_threaded_blas:
+            limited = blas_threads()
+        return free == {2} and limited == {1} and blas_threads() == {2}
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        assert [forked(limit_in_child) for _ in range(25)] == [0] * 25
+    finally:
+        done.set()
+        thread.join()
+    assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_within_the_limit_keeps_it(two_threads):
+    def still_limited():
+        limited = blas_threads() == {1}
+        single_threaded_blas.__exit__()
+        return limited and blas_threads() == {2}
+
+    with single_threaded_blas:
+        assert forked(still_limited) == 0
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
