@@ -45,7 +45,9 @@ def null_gradient(data, loss):
         x, y, weight = data.batch(rows)
         residual = np.repeat(constant, y.shape[1], axis=1)[np.newaxis]
         loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
-        total += x.T @ residual[0].T if issparse(x) else x @ residual[0].T
+        # Whoever needs a finite sum says so, see ``_largest_singular_value``.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total += x.T @ residual[0].T if issparse(x) else x @ residual[0].T
     return total
 
 
@@ -95,18 +97,25 @@ def reference_alpha(gradient, penalty, n_layers, scale):
 
 
 def _largest_singular_value(matrix):
-    if not matrix.any():
+    largest = float(np.abs(matrix).max(initial=0.0))
+    if not np.isfinite(largest):
+        raise ValueError(
+            "alpha='scale' cannot be computed: the products of X and y overflow. Scale "
+            "X, e.g. with StandardScaler."
+        )
+    if largest == 0.0:
         # ARPACK has no direction to start from.
         return 0.0
+    # Squares of the scaled entries neither overflow nor vanish.
+    matrix = matrix / largest
     if min(matrix.shape) <= 64:
-        gram = (
-            matrix.T @ matrix
-            if matrix.shape[0] > matrix.shape[1]
-            else (matrix @ matrix.T)
-        )
-        return float(np.sqrt(max(np.linalg.eigvalsh(gram)[-1], 0.0)))
-    start = np.ones(min(matrix.shape))
-    return float(svds(matrix, k=1, return_singular_vectors=False, v0=start)[0])
+        tall = matrix.shape[0] > matrix.shape[1]
+        gram = matrix.T @ matrix if tall else matrix @ matrix.T
+        found = np.sqrt(max(np.linalg.eigvalsh(gram)[-1], 0.0))
+    else:
+        start = np.ones(min(matrix.shape))
+        found = svds(matrix, k=1, return_singular_vectors=False, v0=start)[0]
+    return largest * float(found)
 
 
 def scale_alpha(data, loss, penalty, n_layers):
@@ -175,21 +184,31 @@ def warn_if_unscaled(data):
 
 
 def column_scales(data):
-    """Standard deviation of every column of X, in one pass, without a copy."""
+    """Standard deviation of every column of X, in one pass, without a copy.
+
+    In units of a power of 2 that keeps its square in the range of float64.
+    """
     n, d = data.n_rows, data.X.shape[1]
-    total, squares = np.zeros(d), np.zeros(d)
+    values = data.X.data if issparse(data.X) else data.X
+    largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+    unit = 1.0
+    if not 1e-100 < largest < 1e100:
+        # Multiplying by a power of 2 is exact.
+        unit = float(np.ldexp(1.0, -int(np.frexp(np.float64(largest))[1])))
+    total = np.zeros(d)
+    squares = np.zeros(d)
     origin = None
     for rows in row_chunks(n, d):
         x, _, _ = data.batch(rows)
         if issparse(x):
-            x = x.astype(np.float64, copy=False)
+            x = x.astype(np.float64, copy=False) * unit
             total += np.asarray(x.sum(axis=0)).ravel()
             squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
         else:
             if origin is None:
                 # The squares of columns far from zero would drown their deviation.
                 origin = x[:, :1].astype(np.float64)
-            x = x - origin
+            x = (x - origin) * unit
             total += x.sum(axis=1)
             squares += np.einsum("ij,ij->i", x, x)
     return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

@@ -1,5 +1,6 @@
 """What each constructor parameter may be, and the errors that say so."""
 
+from math import isfinite
 from numbers import Integral, Real
 
 import numpy as np
@@ -46,7 +47,8 @@ class Number:
             return False
         above = value >= self.low if self.interval[0] == "[" else value > self.low
         below = value <= self.high if self.interval[-1] == "]" else value < self.high
-        return above and below and np.isfinite(value)
+        # An integer may be beyond what a float, and ``isfinite``, can hold.
+        return above and below and (isinstance(value, Integral) or isfinite(value))
 
     def __str__(self):
         kind = "an integer" if self.kind is Integral else "a number"
