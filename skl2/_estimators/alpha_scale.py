@@ -190,11 +190,11 @@ def column_scales(data):
     """
     n, d = data.n_rows, data.X.shape[1]
     values = data.X.data if issparse(data.X) else data.X
-    largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     unit = 1.0
     if not 1e-100 < largest < 1e100:
         # Multiplying by a power of 2 is exact.
-        unit = float(np.ldexp(1.0, -int(np.frexp(np.float64(largest))[1])))
+        unit = float(np.ldexp(1.0, min(1023, -int(np.frexp(largest)[1]))))
     total = np.zeros(d)
     squares = np.zeros(d)
     origin = None
