@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import erf
 
+from skl2._engine.network.average import diagonal_blocks
 from skl2._engine.numerics import sigmoid
 
 
@@ -29,6 +30,7 @@ class Dense:
     Attributes
     ----------
     W : ndarray of shape (K, n_in, n_out), or a scipy.sparse matrix (prediction only)
+        A block-diagonal one costs the products of its blocks, see ``average``.
     b : ndarray of shape (K, n_out, 1)
     """
 
@@ -57,7 +59,9 @@ class Dense:
         """Compute with these parameters, of the shapes of the attributes."""
         self.W, self.b = W, b
         # Made once: a view takes as long as a small product.
-        self._W_transposed = None if issparse(W) else W.transpose(0, 2, 1)
+        dense = diagonal_blocks(W) if issparse(W) else W
+        self._W_transposed = None if dense is None else dense.transpose(0, 2, 1)
+        self._in_blocks = dense is not None and dense is not W
 
     def forward(self, x, out):
         """Write ``W' x + b`` into `out`, shape (K, n_out, n_rows).
@@ -75,6 +79,10 @@ class Dense:
                 out[0] = (x @ self.W).toarray().T
             else:
                 out[0] = self.W.T @ (x[0] if x.ndim == 3 else x)
+        elif self._in_blocks:
+            # Views with one slice a block: x and out are contiguous in hidden layers.
+            slices = len(self._W_transposed), -1, out.shape[-1]
+            np.matmul(self._W_transposed, x.reshape(slices), out=out.reshape(slices))
         elif isinstance(x, np.ndarray):
             np.matmul(self._W_transposed, x, out=out)
         else:
