@@ -97,7 +97,8 @@ def compress(estimator):
     ):
         pass
     small = deepcopy(estimator)
-    small.coefs_, small.intercepts_ = coefs, intercepts
+    small.coefs_ = coefs
+    small.intercepts_ = intercepts
     small.hidden_layer_sizes = tuple(c.shape[1] for c in coefs[:-1])
     small._progress = None
     return Compression(
@@ -230,7 +231,8 @@ def from_sklearn(estimator):
             "from_sklearn takes an MLPClassifier or MLPRegressor of "
             f"sklearn.neural_network, got {type(estimator).__name__}."
         )
-    imported._fitted_activation, imported._fitted_loss = estimator.activation, loss
+    imported._fitted_activation = estimator.activation
+    imported._fitted_loss = loss
     imported.coefs_ = [c.copy() for c in estimator.coefs_]
     imported.intercepts_ = [b.copy() for b in estimator.intercepts_]
     imported.alpha_ = np.full(len(imported.coefs_), float(estimator.alpha))

@@ -65,7 +65,10 @@ class TrainingSet:
     """
 
     def __init__(self, X, y, sample_weight=None, rows=None, held_out=None):
-        self.X, self.y, self.sample_weight, self.rows = X, y, sample_weight, rows
+        self.X = X
+        self.y = y
+        self.sample_weight = sample_weight
+        self.rows = rows
         self.held_out = held_out
         self.n_rows = X.shape[0] if rows is None else len(rows)
         self.total_weight = self.subset_weight(slice(None))
@@ -202,7 +205,9 @@ class BatchOrder:
     """
 
     def __init__(self, streams, rows, n_rows, batch_size, shuffle):
-        self.streams, self.shuffle, self.n_rows = streams, shuffle, n_rows
+        self.streams = streams
+        self.shuffle = shuffle
+        self.n_rows = n_rows
         self.slices = balanced_slices(n_rows, batch_size)
         self._given = rows
         self._order = {
@@ -247,7 +252,9 @@ class AugmentedSet:
     """
 
     def __init__(self, data, transform, noise):
-        self.data, self.transform, self.noise = data, transform, noise
+        self.data = data
+        self.transform = transform
+        self.noise = noise
         self.n_rows = data.n_rows
 
     def select(self, keep):

@@ -25,14 +25,17 @@ class Objective:
     """
 
     def __init__(self, network, loss, penalty, data, total_weight):
-        self.network, self.loss, self.penalty = network, loss, penalty
+        self.network = network
+        self.loss = loss
+        self.penalty = penalty
         self.data = data
         self._total_weight = np.broadcast_to(total_weight, len(penalty))
         self.total_weight = per_member(self._total_weight)
 
     def bind(self, theta):
         """Work on `theta` of shape (K, P) from now on; gradients go to ``grad``."""
-        self.theta, self.grad = theta, np.empty_like(theta)
+        self.theta = theta
+        self.grad = np.empty_like(theta)
         self.network.bind(theta, self.grad)
 
     def select(self, keep, theta):

@@ -45,7 +45,9 @@ class SeparablePenalty:
     """
 
     def __init__(self, weights, strength, dtype):
-        self.weights, self.strength, self.dtype = weights, strength, dtype
+        self.weights = weights
+        self.strength = strength
+        self.dtype = dtype
         self.largest = float(strength.max(initial=0.0))
         # A layer without a penalty is left out: λ = 0 is no penalty, bit for bit.
         self._layers = [
@@ -352,7 +354,9 @@ class Penalty:
     """
 
     def __init__(self, smooth, l1, group_l1):
-        self.smooth, self.l1, self.group_l1 = smooth, l1, group_l1
+        self.smooth = smooth
+        self.l1 = l1
+        self.group_l1 = group_l1
         self._members = None
         self._nonsmooth = [p for p in (l1, group_l1) if p.largest > 0.0]
         self.proximal = (l1.strength > 0.0).any(axis=1)

@@ -58,7 +58,8 @@ class LossCurveDisplay:
         self.validation_loss = (
             None if validation_loss is None else np.asarray(validation_loss, float)
         )
-        self.best_epoch, self.unit = best_epoch, unit
+        self.best_epoch = best_epoch
+        self.unit = unit
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None):

@@ -52,7 +52,9 @@ class RegularizationPathDisplay:
     """
 
     def __init__(self, path, *, alpha=None, score_name="score"):
-        self.path, self.alpha, self.score_name = path, alpha, score_name
+        self.path = path
+        self.alpha = alpha
+        self.score_name = score_name
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, score_name=None):
@@ -124,7 +126,8 @@ class RegularizationPathDisplay:
         path = self.path
         best, one_se = path.alphas[path.index("best")], path.alphas[path.index("1se")]
         ax = make_axes(type(self).__name__, ax)
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        self.figure_ = ax.figure
         self._draw_scores(best if self.alpha is None else self.alpha, one_se)
         self._draw_inputs()
         return self

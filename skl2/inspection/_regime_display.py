@@ -55,7 +55,9 @@ class LinearRegimeDisplay:
     """
 
     def __init__(self, regime, edges, shares):
-        self.regime, self.edges, self.shares = regime, edges, shares
+        self.regime = regime
+        self.edges = edges
+        self.shares = shares
 
     @classmethod
     def from_estimator(cls, estimator, X, *, n_bins=80, ax=None):
@@ -133,7 +135,8 @@ class LinearRegimeDisplay:
         z = np.linspace(self.edges[0], self.edges[-1], 401)
         f = activate(ACTIVATIONS[name](), z)
         (self.activation_,) = ax.plot(z, f, color="0.3", linewidth=1)
-        self.tangent_ = self.range_ = None
+        self.tangent_ = None
+        self.range_ = None
         if self.regime.linear_range is not None:
             low, high = np.clip(self.regime.linear_range, z[0], z[-1])
             (self.tangent_,) = ax.plot(

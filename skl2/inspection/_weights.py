@@ -49,7 +49,8 @@ class WeightDisplay:
 
     def __init__(self, coefs, *, image_shape=None, max_images=100):
         self.coefs = coefs
-        self.image_shape, self.max_images = image_shape, max_images
+        self.image_shape = image_shape
+        self.max_images = max_images
 
     @classmethod
     def from_estimator(cls, estimator, *, image_shape=None, max_images=100, ax=None):
@@ -96,7 +97,8 @@ class WeightDisplay:
         values = [v[v != 0] for v in values]
         sizes = np.array([np.prod(c.shape) for c in self.coefs])
         self.n_zeros_ = sizes - np.array([len(v) for v in values])
-        self.histograms_, self.image_ = [], None
+        self.histograms_ = []
+        self.image_ = None
         if images is None:
             self._draw_histograms(values, sizes)
         else:

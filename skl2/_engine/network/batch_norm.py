@@ -33,7 +33,8 @@ class Share:
         # A batch of zero weight has no gradient; its statistics need be finite only.
         weight = np.where(weight.any(axis=-1, keepdims=True), weight, weight + 1)
         share = weight / weight.sum(axis=-1, keepdims=True)
-        self.row, self.column = share[..., np.newaxis, :], share[..., np.newaxis]
+        self.row = share[..., np.newaxis, :]
+        self.column = share[..., np.newaxis]
 
 
 class Affine:
@@ -86,7 +87,8 @@ class BatchNorm:
         self.running: Any = None
 
     def bind(self, theta, grad):
-        self.gamma, self._grad_gamma = self.slot.view(theta), self.slot.view(grad)
+        self.gamma = self.slot.view(theta)
+        self._grad_gamma = self.slot.view(grad)
         if self.running is None:
             self.running = np.zeros_like(self.gamma), np.ones_like(self.gamma)
 

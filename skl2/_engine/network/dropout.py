@@ -44,8 +44,10 @@ class Dropout:
     """
 
     def __init__(self, index, n_units, rates, noise):
-        self.index, self.n_units = index, n_units
-        self.rates, self.noise = list(rates), list(noise)
+        self.index = index
+        self.n_units = n_units
+        self.rates = list(rates)
+        self.noise = list(noise)
         self._group()
 
     def _group(self):

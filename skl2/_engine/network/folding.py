@@ -40,7 +40,10 @@ class Folding:
     window = 1000
 
     def __init__(self, network, data, rows, carried=None):
-        self.network, self.data, self.rows, self.carried = network, data, rows, carried
+        self.network = network
+        self.data = data
+        self.rows = rows
+        self.carried = carried
         self._plain = Network(
             network.layer_sizes, network.activation_name, network.dtype
         )

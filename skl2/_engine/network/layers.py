@@ -35,7 +35,8 @@ class Dense:
     """
 
     def __init__(self, n_in, n_out):
-        self.n_in, self.n_out = n_in, n_out
+        self.n_in = n_in
+        self.n_out = n_out
 
     def declare(self, layout):
         """Reserve the parameters of this layer: weights are penalized, biases not."""
@@ -51,13 +52,16 @@ class Dense:
 
     def bind(self, theta, grad=None):
         """Take views of the stack's parameters and, if given, of their gradient."""
-        self.use(*(slot.view(theta) for slot in self.slots))
+        weights, biases = self.slots
+        self.use(weights.view(theta), biases.view(theta))
         if grad is not None:
-            self._grad_W, self.grad_b = (slot.view(grad) for slot in self.slots)
+            self._grad_W = weights.view(grad)
+            self.grad_b = biases.view(grad)
 
     def use(self, W, b):
         """Compute with these parameters, of the shapes of the attributes."""
-        self.W, self.b = W, b
+        self.W = W
+        self.b = b
         # Made once: a view takes as long as a small product.
         dense = diagonal_blocks(W) if issparse(W) else W
         self._W_transposed = None if dense is None else dense.transpose(0, 2, 1)
@@ -180,7 +184,8 @@ class Relu(Activation):
     scratch_dtype = np.bool_
 
     def __init__(self):
-        self._zeros, self._views = np.empty(0), {}
+        self._zeros = np.empty(0)
+        self._views = {}
 
     def forward(self, z, a, scratch):
         # NumPy has a vectorised maximum of two arrays (5 times faster), but none of an
@@ -188,7 +193,8 @@ class Relu(Activation):
         zeros = self._views.get((z.shape, z.dtype))
         if zeros is None:
             if self._zeros.size < z.size or self._zeros.dtype != z.dtype:
-                self._zeros, self._views = np.zeros(z.size, z.dtype), {}
+                self._zeros = np.zeros(z.size, z.dtype)
+                self._views = {}
             zeros = self._zeros[: z.size].reshape(z.shape)
             self._views[z.shape, z.dtype] = zeros
         np.maximum(z, zeros, out=a)

@@ -11,7 +11,8 @@ class Slot:
     """Where one parameter array of shape `shape` lies in a row of theta."""
 
     def __init__(self, start, shape, penalized):
-        self.shape, self.penalized = shape, penalized
+        self.shape = shape
+        self.penalized = penalized
         self.columns = slice(start, start + prod(shape))
 
     def view(self, theta):
@@ -56,7 +57,8 @@ class LossWorkspace:
 
     def __init__(self, raw, ones=None):
         K, _, n_rows = raw.shape
-        self.scratch, self.spare = np.empty_like(raw), np.empty_like(raw)
+        self.scratch = np.empty_like(raw)
+        self.spare = np.empty_like(raw)
         self.pointwise = np.empty((K, 1, n_rows), raw.dtype)
         self.ones = np.ones((n_rows, 1), raw.dtype) if ones is None else ones
 

@@ -17,7 +17,8 @@ class MaxNorm:
     """
 
     def __init__(self, slots, radius):
-        self.slots, self.radius = slots, np.asarray(radius, dtype=np.float64)
+        self.slots = slots
+        self.radius = np.asarray(radius, dtype=np.float64)
         self._scratch = None
 
     def select(self, keep):
@@ -54,7 +55,8 @@ class Projected:
     """
 
     def __init__(self, optimizer, constraint):
-        self.optimizer, self.constraint = optimizer, constraint
+        self.optimizer = optimizer
+        self.constraint = constraint
 
     def __getattr__(self, name):
         if name == "optimizer":

@@ -87,9 +87,12 @@ class _Model:
     """
 
     def __init__(self, hessian, penalty, w, grad, free):
-        self.sigma, self.C = hessian.sigma, hessian.C
+        self.sigma = hessian.sigma
+        self.C = hessian.C
         self.V = hessian.V[: len(self.C), free]
-        self.penalty, self.w, self.grad = penalty, w, grad
+        self.penalty = penalty
+        self.w = w
+        self.grad = grad
 
     def product(self, d):
         """B d."""
@@ -176,7 +179,8 @@ def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
     except KeyboardInterrupt:
         run.result.interrupted = True
     except StopIteration:
-        run.result.converged, run.result.message = True, "STOP: BY A LISTENER"
+        run.result.converged = True
+        run.result.message = "STOP: BY A LISTENER"
     theta[0] = run.w[0]
     result = run.result
     result.theta[...] = theta[0]
@@ -189,8 +193,11 @@ class _Run:
     """The iterations; all vectors are float64, J is computed in theta's own type."""
 
     def __init__(self, objective, theta, max_fun, listeners):
-        self.objective, self.penalty = objective, objective.penalty
-        self.theta, self.max_fun, self.listeners = theta, max_fun, listeners
+        self.objective = objective
+        self.penalty = objective.penalty
+        self.theta = theta
+        self.max_fun = max_fun
+        self.listeners = listeners
         self.n_evaluations = 0
         self.result = Result(theta[0].copy())
         self.w = theta.astype(np.float64)
@@ -243,7 +250,9 @@ class _Run:
                 return
             hessian.add((new - self.w)[0], new_grad - grad)
             decrease = self.value - value
-            self.w, self.value, grad = new, value, new_grad
+            self.w = new
+            self.value = value
+            grad = new_grad
             self._record()
             if decrease <= ftol * max(abs(value), abs(value + decrease), 1.0):
                 result.converged = True

@@ -20,7 +20,8 @@ class Schedule:
     smallest = 1e-6
 
     def __init__(self, name, learning_rate_init, power_t):
-        self.name, self.power_t = name, power_t
+        self.name = name
+        self.power_t = power_t
         self.learning_rate_init = np.array(learning_rate_init, dtype=np.float64)
 
     def select(self, keep):
@@ -74,7 +75,8 @@ class CosineSchedule(Schedule):
 
     def __init__(self, learning_rate_init, n_epochs):
         super().__init__("cosine", learning_rate_init, 0.0)
-        self.n_epochs, self._epoch = n_epochs, 0
+        self.n_epochs = n_epochs
+        self._epoch = 0
 
     def before_step(self, optimizer, step, n_steps):
         total = self.n_epochs * n_steps

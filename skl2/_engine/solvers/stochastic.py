@@ -67,7 +67,8 @@ class Result:
         """Take these parameters as the result; see ``StochasticRun._publish``."""
         self.theta = theta
         if statistics is not None:
-            self.unfolded, self.statistics = unfolded, statistics
+            self.unfolded = unfolded
+            self.statistics = statistics
 
 
 @dataclass
@@ -181,10 +182,16 @@ class StochasticRun:
         publisher=None,
         listeners=(),
     ):
-        self.objective, self.optimizer, self.schedule = objective, optimizer, schedule
-        self.order, self.patience, self.validation = order, patience, validation
-        self.max_iter, self.rows_seen = max_iter, rows_seen
-        self.publisher, self.listeners = publisher or Plain(), listeners
+        self.objective = objective
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.order = order
+        self.patience = patience
+        self.validation = validation
+        self.max_iter = max_iter
+        self.rows_seen = rows_seen
+        self.publisher = publisher or Plain()
+        self.listeners = listeners
 
     def resume(self, progress, theta):
         """Go on where an earlier run of a stack of one stopped."""
@@ -238,7 +245,8 @@ class StochasticRun:
         self._shown = self._publish()
         self._keep_best(np.ones(len(self.members), dtype=bool))
         for result in self.results:
-            result.validation_scores, result.validation_loss_curve = [], []
+            result.validation_scores = []
+            result.validation_loss_curve = []
 
     def _epoch(self, epoch):
         """One pass over the rows; returns which members stop, a bool mask (K,)."""
@@ -325,7 +333,8 @@ class StochasticRun:
         shown = self._publish() if self.validation is None else None
         for i in np.flatnonzero(stop):
             result = self.results[self.members[i]]
-            result.message, result.rows_seen = message, self.rows_seen
+            result.message = message
+            result.rows_seen = self.rows_seen
             best = float(self.patience.best[i])
             if self.validation is None:
                 result.take(*_member(shown, i))

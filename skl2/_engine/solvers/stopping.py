@@ -22,7 +22,8 @@ class Patience:
     """
 
     def __init__(self, n_members, tol, n_iter_no_change, maximize):
-        self.tol, self.n_iter_no_change = tol, n_iter_no_change
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
         self._sign = 1.0 if maximize else -1.0
         self.count = np.zeros(n_members, dtype=np.int64)
         self._best = np.full(n_members, -np.inf)
@@ -51,14 +52,16 @@ class Patience:
     def resume(self, earlier):
         """Take over the count and the best value, if they watched the same thing."""
         if earlier._sign == self._sign:
-            self.count, self._best = earlier.count, earlier._best
+            self.count = earlier.count
+            self._best = earlier._best
 
     def reset(self, members):
         """Start counting anew for `members` (bool mask)."""
         self.count[members] = 0
 
     def select(self, keep):
-        self.count, self._best = self.count[keep], self._best[keep]
+        self.count = self.count[keep]
+        self._best = self._best[keep]
 
 
 class Validation:
@@ -76,7 +79,10 @@ class Validation:
     """
 
     def __init__(self, data, rows, score, loss):
-        self.data, self.rows, self._score, self._loss = data, rows, score, loss
+        self.data = data
+        self.rows = rows
+        self._score = score
+        self._loss = loss
 
     def select(self, keep):
         self.rows = [self.rows[k] for k in keep]
