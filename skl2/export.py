@@ -21,6 +21,7 @@ from skl2._engine.losses import (
 )
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.prediction import check_perceptron
 from skl2._estimators.regressor import MLPRegressor
 
 
@@ -86,7 +87,7 @@ def compress(estimator):
     >>> small.multiply_adds[1] < small.multiply_adds[0] / 2
     True
     """
-    check_is_fitted(estimator)
+    check_perceptron(estimator, "compress")
     coefs = [_dense(c).copy() for c in estimator.coefs_]
     intercepts = [b.copy() for b in estimator.intercepts_]
     activation = ACTIVATIONS[estimator._fitted_activation]()
@@ -167,7 +168,7 @@ def to_sklearn(estimator):
     ValueError
         If scikit-learn lacks the activation.
     """
-    check_is_fitted(estimator)
+    check_perceptron(estimator, "to_sklearn")
     activation = estimator._fitted_activation
     known = ("identity", "logistic", "tanh", "relu")
     if activation not in known:
@@ -265,7 +266,7 @@ def to_torch(estimator, *, link=False):
     ImportError
         If torch is not installed.
     """
-    check_is_fitted(estimator)
+    check_perceptron(estimator, "to_torch")
     try:
         torch: Any = importlib.import_module("torch")
     except ImportError as error:

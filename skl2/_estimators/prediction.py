@@ -17,6 +17,21 @@ def _fitted(estimator):
     return True
 
 
+def check_perceptron(estimator, caller):
+    """Raise unless `estimator` is a fitted MLPClassifier or MLPRegressor."""
+    if not isinstance(estimator, FittedNetwork):
+        hint = ""
+        if hasattr(estimator, "steps"):
+            hint = " Pass pipeline[-1], and X as pipeline[:-1].transform(X) gives it."
+        elif hasattr(estimator, "best_estimator_"):
+            hint = " Pass its best_estimator_."
+        raise TypeError(
+            f"{caller} needs an MLPClassifier or MLPRegressor of skl2, got "
+            f"{type(estimator).__name__}.{hint}"
+        )
+    check_is_fitted(estimator)
+
+
 class FittedNetwork:
     """Mixin: what the classifier and the regressor do with their weights."""
 

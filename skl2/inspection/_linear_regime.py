@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from skl2._engine.data import row_chunks
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.warn import warn
-from skl2.inspection._checks import check_perceptron
+from skl2._estimators.prediction import check_perceptron
 
 # f'(0) of the activations that have a tangent at 0.
 SLOPES = {

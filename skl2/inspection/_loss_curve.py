@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from skl2.inspection._checks import check_perceptron, make_axes, plain_log_ticks
+from skl2._estimators.prediction import check_perceptron
+from skl2.inspection._axes import make_axes, plain_log_ticks
 
 
 class LossCurveDisplay:

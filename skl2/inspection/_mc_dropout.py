@@ -5,11 +5,11 @@ from copy import copy
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.regularized import DroppingNetwork
 from skl2._engine.random_streams import NoiseStream
+from skl2._estimators.prediction import check_perceptron
 
 
 def mc_dropout(estimator, X, n_passes=100, random_state=None):
@@ -50,7 +50,7 @@ def mc_dropout(estimator, X, n_passes=100, random_state=None):
     >>> mean.shape, bool(std.max() > 0.01)
     ((150, 3), True)
     """
-    check_is_fitted(estimator)
+    check_perceptron(estimator, "mc_dropout")
     if not getattr(estimator, "_fitted_dropout", ()):
         raise ValueError(
             f"This {type(estimator).__name__} was fitted without dropout: every pass "

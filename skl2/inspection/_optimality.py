@@ -1,8 +1,7 @@
 """Looking into a fitted network: how far it is from a minimum, how sure it is."""
 
-from sklearn.utils.validation import check_is_fitted
-
 from skl2._engine.stack import make_objective
+from skl2._estimators.prediction import check_perceptron
 
 
 def optimality(estimator, X, y, sample_weight=None):
@@ -55,7 +54,7 @@ def optimality(estimator, X, y, sample_weight=None):
     >>> bool(optimality(clf.fit(X, y), X, y).max() < 1e-5)
     True
     """
-    check_is_fitted(estimator)
+    check_perceptron(estimator, "optimality")
     for name in estimator._regularizers():
         raise ValueError(
             f"With {name}={getattr(estimator, name)!r} the fit does not minimise J "

@@ -3,7 +3,7 @@
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from skl2.inspection._checks import make_axes, plain_log_ticks
+from skl2.inspection._axes import make_axes, plain_log_ticks
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from skl2._engine.network.layers import ACTIVATIONS
-from skl2.inspection._checks import check_perceptron, import_pyplot, make_axes
+from skl2._estimators.prediction import check_perceptron
+from skl2.inspection._axes import import_pyplot, make_axes
 from skl2.inspection._linear_regime import (
     SLOPES,
     activate,

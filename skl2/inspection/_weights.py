@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from skl2.inspection._checks import check_perceptron, make_axes
+from skl2._estimators.prediction import check_perceptron
+from skl2.inspection._axes import make_axes
 
 
 class WeightDisplay:

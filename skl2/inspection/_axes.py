@@ -1,24 +1,4 @@
-"""What functions and displays share: a fitted perceptron, matplotlib, its axes."""
-
-from sklearn.utils.validation import check_is_fitted
-
-from skl2._estimators.classifier import MLPClassifier
-from skl2._estimators.regressor import MLPRegressor
-
-
-def check_perceptron(estimator, caller):
-    """Raise unless `estimator` is a fitted MLPClassifier or MLPRegressor."""
-    if not isinstance(estimator, MLPClassifier | MLPRegressor):
-        hint = ""
-        if hasattr(estimator, "steps"):
-            hint = " Pass pipeline[-1], and X as pipeline[:-1].transform(X) gives it."
-        elif hasattr(estimator, "best_estimator_"):
-            hint = " Pass its best_estimator_."
-        raise TypeError(
-            f"{caller} needs an MLPClassifier or MLPRegressor of skl2, got "
-            f"{type(estimator).__name__}.{hint}"
-        )
-    check_is_fitted(estimator)
+"""What displays share: matplotlib, its axes."""
 
 
 def import_pyplot(caller):
