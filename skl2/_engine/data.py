@@ -9,8 +9,7 @@ import hashlib
 import numpy as np
 from scipy.sparse import issparse
 
-from skl2._engine.random_streams import AUGMENTATION
-from skl2._engine.threads import end_if_left
+from skl2._engine.random_streams import AUGMENTATION, once_per_stream
 
 # Elements of one layer's activations in a chunk of a full pass: small enough for the
 # L2 cache, large enough that the interpreter's overhead per chunk does not count.
@@ -49,8 +48,8 @@ class TrainingSet:
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_rows, n_features)
-    y : ndarray of shape (n_outputs, n_rows)
-        Targets, of X's dtype.
+    y : ndarray of shape (n_outputs, n_rows) or None
+        Targets, of X's dtype; None for rows to predict.
     sample_weight : ndarray of shape (n_rows,) or None
         Or (K, n_rows), weights of every member, where batches are slices.
     held_out : TrainingSet or None
@@ -64,7 +63,7 @@ class TrainingSet:
         m: the number of rows, or the sum of their weights.
     """
 
-    def __init__(self, X, y, sample_weight=None, rows=None, held_out=None):
+    def __init__(self, X, y=None, sample_weight=None, rows=None, held_out=None):
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
@@ -114,29 +113,53 @@ class TrainingSet:
         return float(self.X.shape[0] if isinstance(rows, slice) else len(rows))
 
     def select(self, keep):
-        """Called where members leave the stack; the rows are those of all members."""
-        return self
+        """Nothing to do: all members share the rows."""
 
     def batch(self, rows):
         """Inputs (see ``Dense.forward``), targets and weights of some rows.
 
-        What it returns may be overwritten by the next call.
+        The next call may overwrite what this one returns.
         """
-        end_if_left()
         rows = self._absolute(rows)
         return self._inputs(rows), *self._targets(rows)
+
+    def chunks(self, widest, rows=(None,)):
+        """Walk over the rows in pieces of bounded memory.
+
+        Parameters
+        ----------
+        widest : int
+            Units of the widest layer that the rows pass through.
+        rows : sequence of ndarray or None, one a member
+            The rows of every member, of one length; None stands for all rows.
+
+        Yields
+        ------
+        places : slice
+            Which of the rows the piece holds.
+        batch : (x, y, weight)
+            See ``batch``.
+        """
+        rows = common_rows(rows)
+        n_rows = self.n_rows if rows is None else rows.shape[-1]
+        for places in row_chunks(n_rows, widest):
+            yield places, self.batch(places if rows is None else rows[..., places])
 
     def targets(self):
         """Targets and weights of all rows of the set."""
         return self._targets(self._absolute(slice(0, self.n_rows)))
 
     def _targets(self, rows):
-        weight = self.sample_weight
+        y, weight = self.y, self.sample_weight
         if isinstance(rows, slice):
-            return self.y[:, rows], None if weight is None else weight[..., rows]
-        if weight is not None:
-            weight = self._take(weight, rows, axis=0, name="weight")
-        return self._take(self.y, rows, axis=1, name="y"), weight
+            return (
+                None if y is None else y[:, rows],
+                None if weight is None else weight[..., rows],
+            )
+        return (
+            None if y is None else self._take(y, rows, axis=1, name="y"),
+            None if weight is None else self._take(weight, rows, axis=0, name="weight"),
+        )
 
     def _inputs(self, rows):
         X = self.X
@@ -190,6 +213,15 @@ def row_chunks(n_rows, widest):
     return balanced_slices(n_rows, max(256, CHUNK_ELEMENTS // widest))
 
 
+def common_rows(rows):
+    """The rows of every member as one index array: (b,) if they share it, or (K, b).
+
+    None stands for all rows.
+    """
+    shared = all(own is rows[0] for own in rows)
+    return rows[0] if shared else np.stack(rows)
+
+
 class BatchOrder:
     """The order in which the members of a stack see the rows, epoch by epoch.
 
@@ -209,35 +241,31 @@ class BatchOrder:
         self.shuffle = shuffle
         self.n_rows = n_rows
         self.slices = balanced_slices(n_rows, batch_size)
-        self._given = rows
-        self._order = {
-            id(stream): np.arange(n_rows) if r is None else r
-            for stream, r in zip(streams, rows, strict=True)
-        }
+        self._all_rows = all(own is None for own in rows)
+        self._orders = once_per_stream(
+            streams, lambda _, k: np.arange(n_rows) if rows[k] is None else rows[k]
+        )
 
     def select(self, keep):
         self.streams = [self.streams[k] for k in keep]
-        self._given = [self._given[k] for k in keep]
+        self._orders = [self._orders[k] for k in keep]
 
     def epoch(self):
         """The rows of every batch of the next epoch, as ``TrainingSet.batch`` takes."""
-        distinct = {id(stream): stream for stream in self.streams}
         if self.shuffle:
-            for key, stream in distinct.items():
-                order = self._order[key]
-                # The very draws of sklearn.utils.shuffle, so that the batches agree.
-                permutation = np.arange(len(order))
-                stream.shuffle(permutation)
-                self._order[key] = order[permutation]
+            self._orders = once_per_stream(self.streams, self._shuffled)
         whole = len(self.slices) == 1 or not self.shuffle
-        if whole and all(r is None for r in self._given):
+        if whole and self._all_rows:
             # The order inside a full batch changes nothing but rounding: no gather.
             return self.slices
-        if len(distinct) == 1:
-            order = self._order[next(iter(distinct))]
-        else:
-            order = np.stack([self._order[id(stream)] for stream in self.streams])
+        order = common_rows(self._orders)
         return [order[..., s] for s in self.slices]
+
+    def _shuffled(self, stream, k):
+        # The very draws of sklearn.utils.shuffle, so that the batches agree.
+        permutation = np.arange(self.n_rows)
+        stream.shuffle(permutation)
+        return self._orders[k][permutation]
 
 
 class AugmentedSet:
@@ -258,21 +286,20 @@ class AugmentedSet:
         self.n_rows = data.n_rows
 
     def select(self, keep):
-        """The same for the members `keep`."""
-        return AugmentedSet(self.data, self.transform, [self.noise[k] for k in keep])
+        self.noise = [self.noise[k] for k in keep]
 
     def batch(self, rows):
         """See ``TrainingSet.batch``."""
         x, y, weight = self.data.batch(rows)
         if all(stream is self.noise[0] for stream in self.noise):
             return *self._apply(x, y, self.noise[0]), weight
-        found = {}
-        for k, stream in enumerate(self.noise):
-            if id(stream) not in found:
-                own_x = x[k] if isinstance(x, list) or x.ndim == 3 else x
-                own_y = y[k] if y.ndim == 3 else y
-                found[id(stream)] = self._apply(own_x, own_y, stream)
-        each = [found[id(stream)] for stream in self.noise]
+
+        def transformed(stream, k):
+            own_x = x[k] if isinstance(x, list) or x.ndim == 3 else x
+            own_y = y[k] if y.ndim == 3 else y
+            return self._apply(own_x, own_y, stream)
+
+        each = once_per_stream(self.noise, transformed)
         xs, ys = [own_x for own_x, _ in each], np.stack([own_y for _, own_y in each])
         if issparse(xs[0]):
             return xs, ys, weight

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skl2._engine.data import row_chunks
 from skl2._engine.numerics import cast, per_member
 
 
@@ -38,14 +37,11 @@ class Objective:
         self.grad = np.empty_like(theta)
         self.network.bind(theta, self.grad)
 
-    def select(self, keep, theta):
-        """Go on with the members `keep`, whose parameters are `theta`."""
-        self.penalty = self.penalty.select(keep)
+    def select(self, keep):
         self._total_weight = self._total_weight[keep]
         self.total_weight = per_member(self._total_weight)
-        self.network.select(keep)
-        self.data = self.data.select(keep)
-        self.bind(theta)
+        for part in (self.penalty, self.network, self.data):
+            part.select(keep)
 
     def batch_loss(self, rows, n_batches):
         """Scaled loss of one of `n_batches` batches, shape (K,); fills ``grad``."""
@@ -68,13 +64,14 @@ class Objective:
         The part of the penalty in the value is ``penalty_value``, shape (K,).
         """
         scale = 1.0 / self.total_weight
-        batch = self.data.batch
-        first, *others = row_chunks(self.data.n_rows, max(self.network.layer_sizes[1:]))
-        value = self._loss(batch(first), scale)
-        total = self.grad.copy() if others else self.grad
-        for rows in others:
-            value = value + self._loss(batch(rows), scale)
-            total += self.grad
+        value, total = 0.0, self.grad
+        for i, (_, batch) in enumerate(self.data.chunks(self.network.widest)):
+            if i == 1:
+                # Each chunk overwrites the gradient.
+                total = self.grad.copy()
+            value = value + self._loss(batch, scale)
+            if i:
+                total += self.grad
         self.penalty.gradient(self.theta, total)
         self.penalty_value = self.penalty.value(self.theta)
         return value + self.penalty_value, total
@@ -90,3 +87,36 @@ class Objective:
             [distance[:, layer.columns].max(axis=1) for layer in self.network.layers],
             axis=1,
         )
+
+
+def raw_and_loss(network, loss, data, rows):
+    """Raw predictions of some rows, and their mean loss without the penalty.
+
+    Parameters
+    ----------
+    network : Network
+        Of K members.
+    loss : Loss
+    data : TrainingSet
+    rows : sequence of ndarray or None, one a member
+        The rows of every member, of one length; None stands for all rows.
+
+    Returns
+    -------
+    raw : ndarray of shape (K, n_outputs, n_rows)
+    losses : ndarray of shape (K,), float64
+        NaN where no row has a weight.
+    """
+    n_rows = data.n_rows if rows[0] is None else len(rows[0])
+    raw = np.empty((network.n_members, network.layer_sizes[-1], n_rows), network.dtype)
+    losses = np.zeros(network.n_members)
+    for places, (x, y, weight) in data.chunks(network.widest, rows):
+        n_chunk = places.stop - places.start
+        chunk = network.forward(x, n_chunk)
+        raw[..., places] = chunk
+        ws = network.workspace(n_chunk).loss
+        losses += loss.value_and_gradient(chunk, y, weight, 1.0, ws)
+    weights = np.array(
+        [data.subset_weight(slice(None) if own is None else own) for own in rows]
+    )
+    return raw, losses / np.where(weights > 0, weights, np.nan)

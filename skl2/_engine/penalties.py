@@ -17,6 +17,8 @@ and ``L2`` with strength λ / m in the others. m is the number of rows of the tr
 set (or the sum of their weights), whatever the batch size.
 """
 
+from copy import copy
+
 import numpy as np
 
 from skl2._engine.numerics import cast, per_member
@@ -46,19 +48,21 @@ class SeparablePenalty:
 
     def __init__(self, weights, strength, dtype):
         self.weights = weights
-        self.strength = strength
         self.dtype = dtype
+        self._set_strength(strength)
+
+    def _set_strength(self, strength):
+        self.strength = strength
         self.largest = float(strength.max(initial=0.0))
         # A layer without a penalty is left out: λ = 0 is no penalty, bit for bit.
         self._layers = [
             (i, columns, per_member(strength[:, i]))
-            for i, columns in enumerate(weights)
+            for i, columns in enumerate(self.weights)
             if strength[:, i].any()
         ]
 
     def select(self, keep):
-        """The penalty of the members `keep`."""
-        return type(self)(self.weights, self.strength[keep], self.dtype)
+        self._set_strength(self.strength[keep])
 
     def compressed(self, kept):
         """The same penalty of ``theta[:, kept]``, for a mask `kept` of shape (P,)."""
@@ -208,10 +212,6 @@ class GroupL1(SeparablePenalty):
         super().__init__(weights, strength, dtype)
         self.shapes = shapes
 
-    def select(self, keep):
-        """The penalty of the members `keep`."""
-        return type(self)(self.weights, self.strength[keep], self.dtype, self.shapes)
-
     def compressed(self, kept):
         """The same penalty of ``theta[:, kept]``; `kept` holds whole groups."""
         weights = _compressed(self.weights, kept)
@@ -357,30 +357,42 @@ class Penalty:
         self.smooth = smooth
         self.l1 = l1
         self.group_l1 = group_l1
+        self._summarize()
+
+    def _summarize(self):
         self._members = None
-        self._nonsmooth = [p for p in (l1, group_l1) if p.largest > 0.0]
-        self.proximal = (l1.strength > 0.0).any(axis=1)
-        self.proximal |= (group_l1.strength > 0.0).any(axis=1)
+        nonsmooth = (self.l1, self.group_l1)
+        self._nonsmooth = [part for part in nonsmooth if part.largest > 0.0]
+        self.proximal = np.any([(p.strength > 0.0).any(axis=1) for p in nonsmooth], 0)
         self.has_nonsmooth = bool(self._nonsmooth)
-        self.has_groups = group_l1.largest > 0.0
+        self.has_groups = self.group_l1.largest > 0.0
 
     def __len__(self):
         return len(self.smooth.strength)
 
+    @property
+    def _parts(self):
+        return self.smooth, self.l1, self.group_l1
+
     def select(self, keep):
-        parts = (self.smooth, self.l1, self.group_l1)
-        return Penalty(*(part.select(keep) for part in parts))
+        for part in self._parts:
+            part.select(keep)
+        self._summarize()
 
     def compressed(self, kept):
         """The same penalty of ``theta[:, kept]``; `kept` holds whole groups."""
-        parts = (self.smooth, self.l1, self.group_l1)
-        return Penalty(*(part.compressed(kept) for part in parts))
+        return Penalty(*(part.compressed(kept) for part in self._parts))
 
     def member(self, k):
         """The penalty of one member, as a stack of one."""
         if self._members is None:
-            self._members = [self.select([i]) for i in range(len(self))]
+            self._members = [self._alone(i) for i in range(len(self))]
         return self._members[k]
+
+    def _alone(self, k):
+        penalty = Penalty(*(copy(part) for part in self._parts))
+        penalty.select([k])
+        return penalty
 
     def value(self, theta):
         """Value for every member, shape (K,), float64."""
@@ -421,6 +433,11 @@ class Penalty:
         return distance
 
 
+def l1_share(penalty, l1_ratio):
+    """ρ: the share of λ that is for ‖W‖₁, l1_ratio for 'elasticnet'."""
+    return {"l1": 1.0, "elasticnet": l1_ratio}.get(penalty, 0.0)
+
+
 def make_penalty(layout, penalties, alphas, l1_ratios, m, dtype):
     """The penalty of a stack from the parameters of its members.
 
@@ -436,13 +453,7 @@ def make_penalty(layout, penalties, alphas, l1_ratios, m, dtype):
         Number of training rows, or the sum of their weights.
     dtype : numpy dtype
     """
-    rho = np.array(
-        [
-            {"l2": 0, "l1": 1, "elasticnet": ratio, "group_l1": 0, None: 0}[name]
-            for name, ratio in zip(penalties, l1_ratios, strict=True)
-        ],
-        dtype=np.float64,
-    )[:, np.newaxis]
+    rho = np.array(list(map(l1_share, penalties, l1_ratios)))[:, np.newaxis]
     lam = np.asarray(alphas, dtype=np.float64) / np.reshape(m, (-1, 1))
     lam = np.where([[name is None] for name in penalties], 0.0, lam)
     l2, l1 = lam * (1.0 - rho), lam * rho / 2.0

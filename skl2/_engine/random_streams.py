@@ -41,14 +41,27 @@ class NoiseStream:
         return words.view(np.uint16)[:n].reshape(shape)
 
 
+def once_per_stream(streams, draw):
+    """What ``draw(stream, k)`` returns for every member k, drawn once a stream.
+
+    Members that share a stream (the same object) share the result; `k` is then the
+    first of them.
+    """
+    drawn = {}
+    for k, stream in enumerate(streams):
+        if id(stream) not in drawn:
+            drawn[id(stream)] = draw(stream, k)
+    return [drawn[id(stream)] for stream in streams]
+
+
 def noise_streams(members, streams):
     """The noise stream of every member; members that share a stream share it.
 
-    A run that goes on takes that of its earlier part.
+    A run that continues takes the noise stream of its earlier part.
     """
-    made: dict[int, NoiseStream] = {}
-    for member, stream in zip(members, streams, strict=True):
-        carried = member.progress and member.progress.noise
-        if id(stream) not in made:
-            made[id(stream)] = carried or NoiseStream(stream)
-    return [made[id(stream)] for stream in streams]
+
+    def noise(stream, k):
+        progress = members[k].progress
+        return (progress and progress.noise) or NoiseStream(stream)
+
+    return once_per_stream(streams, noise)

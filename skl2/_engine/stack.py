@@ -21,7 +21,7 @@ from skl2._engine.network.network import Network
 from skl2._engine.network.regularized import RegularizedNetwork
 from skl2._engine.objective import Objective
 from skl2._engine.penalties import make_penalty
-from skl2._engine.random_streams import noise_streams
+from skl2._engine.random_streams import noise_streams, once_per_stream
 from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm, Projected
 from skl2._engine.solvers.optimizers import SGD, Adam, AdamW, Optimizer
@@ -194,15 +194,13 @@ def make_objective(shape, loss, members, data, total_weight, noise=()):
 
 def _initial_theta(network, members, streams):
     """(K, P) initial parameters; members that share a stream share the draw."""
-    drawn: dict[int, np.ndarray] = {}
-    rows = []
-    for member, stream in zip(members, streams, strict=True):
-        if member.theta is not None:
-            rows.append(member.theta)
-            continue
-        if id(stream) not in drawn:
-            drawn[id(stream)] = network.initial_theta(stream)
-        rows.append(drawn[id(stream)])
+    rows = [member.theta for member in members]
+    fresh = [k for k, row in enumerate(rows) if row is None]
+    drawn = once_per_stream(
+        [streams[k] for k in fresh], lambda stream, _: network.initial_theta(stream)
+    )
+    for k, row in zip(fresh, drawn, strict=True):
+        rows[k] = row
     return np.stack(rows).astype(network.dtype, copy=False)
 
 
@@ -220,30 +218,30 @@ def _hold_out(shape, data, stratify, members, streams):
     """
     rows = np.arange(data.n_rows)
     if data.sample_weight is not None:
-        # A row of weight zero is as good as not there.
+        # Rows of weight zero are ignored.
         rows = np.flatnonzero(data.sample_weight)
         stratify = None if stratify is None else stratify[rows]
-    splits: dict[int, list] = {}
-    for member, stream in zip(members, streams, strict=True):
-        if id(stream) not in splits:
-            split_stream = stream
-            if member.progress is not None:
-                split_stream = np.random.RandomState()
-                split_stream.set_state(member.progress.split)
-            train, held_out = train_test_split(
-                rows,
-                random_state=split_stream,
-                test_size=shape.validation_fraction,
-                stratify=stratify,
+
+    def split(stream, k):
+        progress = members[k].progress
+        if progress is not None:
+            stream = np.random.RandomState()
+            stream.set_state(progress.split)
+        train, held_out = train_test_split(
+            rows,
+            random_state=stream,
+            test_size=shape.validation_fraction,
+            stratify=stratify,
+        )
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                f"({shape.validation_fraction}) or the size of your dataset "
+                f"({data.n_rows} rows)."
             )
-            if len(held_out) < 2:
-                raise ValueError(
-                    "The validation set is too small. Increase 'validation_fraction' "
-                    f"({shape.validation_fraction}) or the size of your dataset "
-                    f"({data.n_rows} rows)."
-                )
-            splits[id(stream)] = [train, held_out]
-    train, held_out = zip(*(splits[id(stream)] for stream in streams), strict=True)
+        return train, held_out
+
+    train, held_out = zip(*once_per_stream(streams, split), strict=True)
     return list(train), list(held_out)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.sparse.linalg import svds
 
-from skl2._engine.data import row_chunks
 from skl2._engine.network.network import LossWorkspace
+from skl2._engine.penalties import l1_share
 from skl2._engine.warn import warn
 
 # alpha='scale' is this times ``reference_alpha``: without and with hidden layers. On 13
@@ -41,8 +41,7 @@ def null_gradient(data, loss):
     total = np.zeros((n_features, n_outputs))
     y, weight = data.targets()
     constant = loss.constant(y.astype(np.float64), weight)
-    for rows in row_chunks(data.n_rows, n_features):
-        x, y, weight = data.batch(rows)
+    for _, (x, y, weight) in data.chunks(n_features):
         residual = np.repeat(constant, y.shape[1], axis=1)[np.newaxis]
         loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
         # Whoever needs a finite sum says so, see ``_largest_singular_value``.
@@ -70,7 +69,7 @@ def zero_alpha(gradient, penalty, l1_ratio):
     """
     if penalty == "group_l1":
         return 2.0 * float(np.linalg.norm(gradient, axis=1).max())
-    rho = {"l1": 1.0, "elasticnet": l1_ratio}.get(penalty, 0.0)
+    rho = l1_share(penalty, l1_ratio)
     if rho == 0.0:
         return np.inf
     return 2.0 * float(np.abs(gradient).max()) / rho
@@ -198,8 +197,7 @@ def column_scales(data):
     total = np.zeros(d)
     squares = np.zeros(d)
     origin = None
-    for rows in row_chunks(n, d):
-        x, _, _ = data.batch(rows)
+    for _, (x, _, _) in data.chunks(d):
         if issparse(x):
             x = x.astype(np.float64, copy=False) * unit
             total += np.asarray(x.sum(axis=0)).ravel()

@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 from skl2._engine.data import TrainingSet
 from skl2._engine.network.folding import pooled_rows, unfold
 from skl2._engine.network.network import Network
+from skl2._engine.penalties import l1_share
 from skl2._engine.stack import (
     STOCHASTIC_SOLVERS,
     Keyed,
@@ -455,8 +456,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         return fitted
 
     def _warn_if_decay_overshoots(self, shape, member, m):
-        rho = {"elasticnet": member.l1_ratio, "l1": 1.0, None: 1.0}
-        strength = member.alpha * (1.0 - rho.get(member.penalty, 0.0))
+        strength = member.alpha * (1.0 - l1_share(member.penalty, member.l1_ratio))
+        if member.penalty is None:
+            strength[:] = 0.0
         if member.penalty == "group_l1":
             strength[0] = 0.0
         decay = member.learning_rate_init * strength.max() / m

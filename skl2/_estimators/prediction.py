@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skl2._engine.data import row_chunks
+from skl2._engine.data import TrainingSet, row_chunks
 from skl2._engine.network.network import Network
 from skl2._engine.threads import blas_threads_for
 
@@ -61,11 +61,10 @@ class FittedNetwork:
         network = self._network(dtype)
         network.bind_fitted(self.coefs_, self.intercepts_)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
-        slices = row_chunks(X.shape[0], max(network.layer_sizes[1:]))
-        with blas_threads_for(network.layer_sizes, slices[0].stop):
-            for s in slices:
-                x = X[s] if sparse.issparse(X) else X[s].T
-                raw[s] = network.forward(x, s.stop - s.start)[0].T
+        n_in_a_chunk = row_chunks(len(raw), network.widest)[0].stop
+        with blas_threads_for(network.layer_sizes, n_in_a_chunk):
+            for rows, (x, _, _) in TrainingSet(X).chunks(network.widest):
+                raw[rows] = network.forward(x, rows.stop - rows.start)[0].T
         return raw
 
     @property

@@ -8,7 +8,7 @@ from scipy import optimize, sparse
 from scipy.sparse.linalg import lsqr
 from sklearn.utils.validation import validate_data
 
-from skl2._engine.data import row_chunks
+from skl2._engine.data import TrainingSet
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.warn import warn
 from skl2._estimators.prediction import check_perceptron
@@ -97,8 +97,7 @@ def forward_passes(estimator, X):
     network = estimator._network(dtype)
     network.bind_fitted(estimator.coefs_, estimator.intercepts_)
     last = len(network.layers) - 1
-    for rows in row_chunks(X.shape[0], max(network.layer_sizes[1:])):
-        x = X[rows] if sparse.issparse(X) else X[rows].T
+    for rows, (x, _, _) in TrainingSet(X).chunks(network.widest):
         for i, layer in enumerate(network.layers):
             z = np.empty((1, layer.n_out, rows.stop - rows.start), dtype)
             layer.forward(x, z)

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 import joblib
 import numpy as np
 
-from skl2._engine.data import TrainingSet, row_chunks
+from skl2._engine.data import TrainingSet
 from skl2._engine.network.network import Network
+from skl2._engine.objective import raw_and_loss
 from skl2._engine.solvers.stacked_lbfgs import minimize_stack
 from skl2._engine.stack import initial_theta, make_objective, train_stack
 from skl2._engine.threads import groups, single_threaded_blas
@@ -203,16 +204,9 @@ def held_out_loss(data, loss):
     """The default score: minus the mean held-out loss, without going by estimators."""
 
     def score(network, theta, rows):
-        fold = data.subset(rows)
-        theta = theta[np.newaxis]
-        network.bind(theta, np.empty_like(theta))
-        total = 0.0
-        for s in row_chunks(fold.n_rows, max(network.layer_sizes[1:])):
-            x, y, weight = fold.batch(s)
-            raw = network.forward(x, s.stop - s.start)
-            ws = network.workspace(s.stop - s.start).loss
-            total += float(loss.value_and_gradient(raw, y, weight, 1.0, ws)[0])
-        return -total / fold.total_weight
+        network.bind(theta[np.newaxis])
+        _, (held_out,) = raw_and_loss(network, loss, data, [rows])
+        return -float(held_out)
 
     return score
 

@@ -174,7 +174,9 @@ def test_select_goes_on_with_the_members_kept():
     value, grad = objective.value_and_grad()
     distance = objective.optimality()
     grad, keep = grad.copy(), np.array([1, 3])
-    objective.select(keep, objective.theta[keep])
+    theta = objective.theta[keep]
+    objective.select(keep)
+    objective.bind(theta)
     got_value, got_grad = objective.value_and_grad()
     np.testing.assert_array_equal(got_value, value[keep])
     np.testing.assert_array_equal(got_grad, grad[keep])

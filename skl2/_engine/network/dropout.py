@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from skl2._engine.random_streams import FIRST_LAYER, LEVELS
+from skl2._engine.random_streams import FIRST_LAYER, LEVELS, once_per_stream
 
 
 class NoDropout:
@@ -44,7 +44,7 @@ class Dropout:
     """
 
     def __init__(self, index, n_units, rates, noise):
-        self.index = index
+        self._purpose = FIRST_LAYER + index
         self.n_units = n_units
         self.rates = list(rates)
         self.noise = list(noise)
@@ -66,11 +66,12 @@ class Dropout:
 
     def draw(self, masks):
         """Write 0 or 1/(1-p) to each of `masks`: arrays of one shape for each draw."""
-        drawn = {}
-        for mask, (stream, level) in zip(masks, self._draws, strict=True):
-            if id(stream) not in drawn:
-                drawn[id(stream)] = stream.bits(FIRST_LAYER + self.index, mask.shape)
-            kept = drawn[id(stream)] >= np.uint16(level)
+        streams = [stream for stream, _ in self._draws]
+        drawn = once_per_stream(
+            streams, lambda stream, _: stream.bits(self._purpose, masks[0].shape)
+        )
+        for mask, bits, (_, level) in zip(masks, drawn, self._draws, strict=True):
+            kept = bits >= np.uint16(level)
             # The type is named lest NumPy 1 takes the smallest one the factor fits.
             factor = mask.dtype.type(LEVELS / (LEVELS - level))
             np.multiply(kept, factor, out=mask, dtype=mask.dtype)
@@ -117,20 +118,19 @@ class Dropout:
 
     def _sparse_input(self, x):
         """Only stored values are drawn for: a zero stays a zero."""
-        if issparse(x) and len(self._draws) == 1:
-            return self._drop(x, *self._draws[0], {})
-        drawn: dict[int, np.ndarray] = {}
-        each = [x] * len(self.rates) if issparse(x) else x
+        shared = issparse(x) and len(self._draws) == 1
+        if issparse(x):
+            x = [x] * (1 if shared else len(self.rates))
+        each = [own.copy() for own in x]
         draws = self._draws * (len(each) // len(self._draws))
-        return [self._drop(x_k, *d, drawn) for x_k, d in zip(each, draws, strict=True)]
-
-    def _drop(self, x, stream, level, drawn):
-        if id(stream) not in drawn:
-            drawn[id(stream)] = stream.bits(FIRST_LAYER + self.index, x.data.shape)
-        factor = x.dtype.type(LEVELS / (LEVELS - level))
-        dropped = x.copy()
-        dropped.data *= (drawn[id(stream)] >= np.uint16(level)) * factor
-        return dropped
+        drawn = once_per_stream(
+            [stream for stream, _ in draws],
+            lambda stream, k: stream.bits(self._purpose, each[k].data.shape),
+        )
+        for own, bits, (_, level) in zip(each, drawn, draws, strict=True):
+            factor = own.dtype.type(LEVELS / (LEVELS - level))
+            own.data *= (bits >= np.uint16(level)) * factor
+        return each[0] if shared else each
 
 
 def make_dropout(layer_sizes, dropped, rates, noise):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from skl2._engine.data import row_chunks
 from skl2._engine.network.batch_norm import Share, pool
 from skl2._engine.network.network import Network
 
@@ -69,7 +68,8 @@ class Folding:
     def _moments(self, i):
         """Mean and variance of W' x in layer i over all rows, (K, n_units, 1)."""
         total, moments = np.zeros((1, 1, 1)), (0.0, 0.0)
-        for x, weight, n_rows in self._chunks():
+        for places, (x, _, weight) in self.data.chunks(self._plain.widest, self.rows):
+            n_rows = places.stop - places.start
             z = self._plain.product(x, n_rows, i)
             share = Share(weight, n_rows, z.dtype)
             mean = np.matmul(z, share.column)
@@ -87,19 +87,6 @@ class Folding:
             new = mean.astype(np.float64), variance.astype(np.float64)
             moments = pool(moments, new, part)
         return moments
-
-    def _chunks(self):
-        """Inputs, weights and number of rows of one chunk of rows after the other."""
-        widest = max(self._plain.layer_sizes[1:])
-        shared = all(r is self.rows[0] for r in self.rows)
-        if shared and self.rows[0] is None:
-            rows, n_rows = None, self.data.n_rows
-        else:
-            rows = self.rows[0] if shared else np.stack(self.rows)
-            n_rows = rows.shape[-1]
-        for s in row_chunks(n_rows, widest):
-            x, _, weight = self.data.batch(s if rows is None else rows[..., s])
-            yield x, weight, s.stop - s.start
 
     def _pooled(self, i, moments):
         if self.carried is None:

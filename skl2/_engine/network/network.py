@@ -107,6 +107,8 @@ class Network:
         self.activation_name = activation
         self.activation = ACTIVATIONS[activation]()
         self.dtype = np.dtype(dtype)
+        # Units of the widest layer, by which full passes are cut into chunks.
+        self.widest = max(self.layer_sizes[1:])
         self.layout = Layout()
         self.layers = [
             Dense(n_in, n_out)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skl2._engine.solvers.stochastic import EpochReport, Result
+from skl2._engine.threads import end_if_left
 
 # scipy's default for the relative decrease of J at which it stops.
 FTOL = 1e7 * np.finfo(np.float64).eps
@@ -134,6 +135,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
 
     def value_and_grad(x):
         nonlocal latest, latest_penalty
+        end_if_left()
         theta[0] = variables.theta(x)
         with np.errstate(over="ignore", invalid="ignore"):
             value, grad = objective.value_and_grad()

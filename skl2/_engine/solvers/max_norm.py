@@ -22,8 +22,8 @@ class MaxNorm:
         self._scratch = None
 
     def select(self, keep):
-        """The constraint of the members `keep`."""
-        return MaxNorm(self.slots, self.radius[keep])
+        self.radius = self.radius[keep]
+        self._scratch = None
 
     def _squares(self, theta):
         if self._scratch is None:
@@ -68,9 +68,9 @@ class Projected:
         self.optimizer.step(theta, grad, penalty)
         self.constraint.project(theta)
 
-    def select(self, keep, theta):
-        self.optimizer.select(keep, theta)
-        self.constraint = self.constraint.select(keep)
+    def select(self, keep):
+        self.optimizer.select(keep)
+        self.constraint.select(keep)
 
     def published(self, theta, penalty):
         shown = self.optimizer.published(theta, penalty)

@@ -80,14 +80,15 @@ class Optimizer:
         """Make the state for `theta` of shape (K, P), zero everywhere."""
         for name in self.state:
             setattr(self, name, np.zeros_like(theta))
-        self._prepare(theta)
+        self._prepare(theta.shape, theta.dtype)
         return self
 
-    def _prepare(self, theta):
-        self.dtype = theta.dtype
-        self._blocks = _blocks(*theta.shape, theta.itemsize)
+    def _prepare(self, shape, dtype):
+        self._shape = shape
+        self.dtype = dtype
+        self._blocks = _blocks(*shape, dtype.itemsize)
         rows, columns = self._blocks[0]
-        self._scratch = np.empty_like(theta[rows, columns])
+        self._scratch = np.empty((rows.stop, columns.stop), dtype)
         # Factors of the update: a float where the members agree, else (K, 1), float64.
         self._factor = {
             name: per_member(getattr(self, name)) for name in self.hyperparameters
@@ -103,11 +104,10 @@ class Optimizer:
     def _cast(self, factor):
         return cast(factor, self.dtype)
 
-    def select(self, keep, theta):
-        """Drop the state of the members not in `keep`; `theta` is what is left."""
+    def select(self, keep):
         for name in ("learning_rate", *self.hyperparameters, *self.state):
             setattr(self, name, getattr(self, name)[keep])
-        self._prepare(theta)
+        self._prepare((len(keep), self._shape[1]), self.dtype)
 
     @property
     def kind(self):
@@ -141,7 +141,7 @@ class Optimizer:
     def set_state(self, state, theta):
         for name, value in state.items():
             setattr(self, name, np.copy(value))
-        self._prepare(theta)
+        self._prepare(theta.shape, theta.dtype)
 
 
 class SGD(Optimizer):
@@ -271,8 +271,8 @@ class Adam(Optimizer):
         super().set_state({k: v for k, v in state.items() if k != "t"}, theta)
         self.t = state["t"]
 
-    def _prepare(self, theta):
-        super()._prepare(theta)
+    def _prepare(self, shape, dtype):
+        super()._prepare(shape, dtype)
         self._bound_to = (None, None, None)
 
     def _bind(self, theta, grad, penalty):

@@ -19,6 +19,7 @@ import numpy as np
 
 from skl2._engine.solvers.lbfgs import FTOL, report_iteration
 from skl2._engine.solvers.stochastic import Result
+from skl2._engine.threads import end_if_left
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.
 HISTORY = 10
@@ -206,6 +207,7 @@ class _Run:
         objective.bind(theta)
 
     def _evaluate(self, w):
+        end_if_left()
         self.n_evaluations += 1
         self.theta[...] = w
         value, grad = self.objective.value_and_grad()

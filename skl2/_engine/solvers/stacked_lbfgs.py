@@ -11,6 +11,8 @@ with backtracking: pairs without positive curvature are left out.
 
 import numpy as np
 
+from skl2._engine.threads import end_if_left
+
 # Pairs of steps and gradient changes kept, scipy's default.
 HISTORY = 10
 # Share of the decrease predicted by the slope that an accepted step must reach.
@@ -94,6 +96,7 @@ def minimize_stack(objective, theta, max_evaluations, tol, ftol):
             done |= np.abs(grad).max(axis=1) <= tol
             if done.all():
                 break
+            end_if_left()
             np.multiply(direction, step, out=trial)
             trial += theta
             new_value, new_grad = objective.value_and_grad()

@@ -1,7 +1,7 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from skl2._engine.network.folding import Plain
 from skl2._engine.network.network import Network
 from skl2._engine.random_streams import NoiseStream
 from skl2._engine.solvers.stopping import Patience
+from skl2._engine.threads import end_if_left
 
 
 @dataclass
@@ -99,6 +100,17 @@ class Progress:
     split: tuple
     noise: NoiseStream | None = None
     unfolded: tuple | None = None
+
+
+class PerMember(Protocol):
+    """A part of a run that holds something for each member of the stack."""
+
+    def select(self, keep: np.ndarray) -> None:
+        """Keep the members of the indices `keep` alone, in place.
+
+        The one contract of every ``select`` in the engine. A part that works on theta
+        is bound to the rows that are left afterwards.
+        """
 
 
 @dataclass
@@ -254,6 +266,7 @@ class StochasticRun:
         loss = np.zeros(len(self.members))
         penalty = self.objective.penalty.value(self.theta)
         for step, rows in enumerate(batches):
+            end_if_left()
             self.schedule.before_step(self.optimizer, step, len(batches))
             loss += self.objective.batch_loss(rows, len(batches))
             self.optimizer.step(self.theta, self.objective.grad, self.objective.penalty)
@@ -345,18 +358,15 @@ class StochasticRun:
         stopped, self.members = stop, self.members[keep]
         if not len(keep) or not stopped.any():
             return
+        for part in self._parts():
+            part.select(keep)
         self.theta = self.theta[keep]
-        self.objective.select(keep, self.theta)
-        self.optimizer.select(keep, self.theta)
-        for part in (
-            self.schedule,
-            self.order,
-            self.patience,
-            self.publisher,
-            self.validation,
-        ):
-            if part is not None:
-                part.select(keep)
+        self.objective.bind(self.theta)
+
+    def _parts(self) -> "list[PerMember]":
+        parts = [self.objective, self.optimizer, self.schedule, self.order]
+        parts += [self.patience, self.publisher]
+        return parts if self.validation is None else [*parts, self.validation]
 
 
 def _member(published, i, make=lambda row: row):

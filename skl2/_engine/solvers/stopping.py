@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skl2._engine.data import row_chunks
+from skl2._engine.objective import raw_and_loss
 
 
 class Patience:
@@ -92,28 +92,9 @@ class Validation:
 
         They are NaN where predictions aren't finite. The loss is without the penalty.
         """
-        raw, losses = self._forward(network)
+        raw, losses = raw_and_loss(network, self._loss, self.data, self.rows)
         losses = np.where(np.isfinite(raw).all(axis=(1, 2)), losses, np.nan)
         if self._score is None:
             return -losses, losses
         each = zip(raw, self.rows, network.theta, strict=True)
         return np.array([self._score(*member) for member in each]), losses
-
-    def _forward(self, network):
-        """Raw predictions and mean loss of every member on its rows."""
-        shared = all(rows is self.rows[0] for rows in self.rows)
-        rows = self.rows[0] if shared else np.stack(self.rows)
-        n_rows = rows.shape[-1]
-        n_outputs = network.layer_sizes[-1]
-        raw = np.empty((network.n_members, n_outputs, n_rows), network.dtype)
-        losses = np.zeros(network.n_members)
-        for s in row_chunks(n_rows, max(network.layer_sizes[1:])):
-            x, y, weight = self.data.batch(rows[..., s])
-            chunk = network.forward(x, s.stop - s.start)
-            raw[..., s] = chunk
-            losses += self._loss.value_and_gradient(
-                chunk, y, weight, 1.0, network.workspace(s.stop - s.start).loss
-            )
-        weights = np.array([self.data.subset_weight(r) for r in self.rows])
-        # No row of any weight: there is nothing to judge by.
-        return raw, losses / np.where(weights > 0, weights, np.nan)

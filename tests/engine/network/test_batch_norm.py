@@ -14,6 +14,8 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl2 import MLPClassifier, MLPRegressor
+from skl2._engine import data as data_module
+from skl2._engine.data import balanced_slices
 from skl2._engine.losses import HalfSquaredError, MultinomialLogLoss
 from skl2._engine.network.batch_norm import pool
 from skl2._engine.network.folding import Folding, unfold
@@ -103,7 +105,6 @@ def test_scale_and_shift_are_not_penalized():
 
 
 def make_without_penalty(objective):
-    objective.penalty = objective.penalty.select(np.arange(3))
     for part in (objective.penalty.smooth, objective.penalty.l1):
         part._layers = []
     return objective.value_and_grad()[1].copy()
@@ -115,11 +116,8 @@ def make_without_penalty(objective):
 def test_folded_statistics_are_those_of_all_rows(
     container, weighted, chunk, monkeypatch
 ):
-    from skl2._engine.data import balanced_slices
-    from skl2._engine.network import folding
-
     monkeypatch.setattr(
-        folding, "row_chunks", lambda n_rows, widest: balanced_slices(n_rows, chunk)
+        data_module, "row_chunks", lambda n_rows, _: balanced_slices(n_rows, chunk)
     )
     objective, data, shape = random_objective(weighted=weighted, n_rows=40)
     data = training_set(n_rows=40, weighted=weighted, container=container)

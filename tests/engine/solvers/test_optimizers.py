@@ -280,8 +280,9 @@ def test_select_keeps_the_state_of_the_members(name, l1):
         run(optimizer, theta, quadratic_gradient, penalty, 5)
         keep = np.array([i for i, k in enumerate(members) if k not in drop])
         theta = theta[keep]
-        optimizer.select(keep, theta)
-        return run(optimizer, theta, quadratic_gradient, penalty.select(keep), 5)
+        optimizer.select(keep)
+        penalty.select(keep)
+        return run(optimizer, theta, quadratic_gradient, penalty, 5)
 
     together = train([0, 1, 2, 3], drop=(0, 2))
     assert_array_equal(together, np.concatenate([train([1]), train([3])]))
@@ -362,7 +363,7 @@ def test_invscaling(power_t):
         schedule.out_of_patience(optimizer, np.array([True, False])), [True, False]
     )
     schedule.select(np.array([1]))
-    optimizer.select(np.array([1]), np.zeros((1, 2)))
+    optimizer.select(np.array([1]))
     schedule.end_epoch(optimizer, 0)
     assert_array_equal(optimizer.learning_rate, [0.5])
 

@@ -116,7 +116,9 @@ def test_scores_are_those_of_the_held_out_rows(container, shared):
     expected = [((raw - data.y)[k][:, rows[k]] ** 2).sum() for k in range(3)]
     assert_allclose(validation.evaluate(objective.network)[0], expected, rtol=1e-12)
     validation.select(np.array([2]))
-    objective.select(np.array([2]), objective.theta[[2]])
+    theta = objective.theta[[2]]
+    objective.select(np.array([2]))
+    objective.bind(theta)
     assert_allclose(validation.evaluate(objective.network)[0], expected[2:], rtol=1e-12)
 
 
