@@ -48,6 +48,14 @@ default_role = "literal"
 autodoc_default_options = {"members": True, "inherited-members": True}
 # The members are on the page already: the classes' template asks autodoc for them.
 numpydoc_show_class_members = False
+# Each parameter is documented, in its place, with its type and a description.
+numpydoc_validation_checks = {"PR01", "PR02", "PR03", "PR04", "PR07", "PR10"}
+numpydoc_validation_exclude = {
+    # Put together of two docstrings: see EXTENDS.
+    r"\.model_selection\.(MLP|Stacked)\w+$",
+    # Results: users read their fields, which are documented as attributes.
+    r"\.(RegularizationPath|LinearRegime|Compression)$",
+}
 
 
 class GalleryOrder:

@@ -222,6 +222,7 @@ class Compose(Augmentation):
     Parameters
     ----------
     transforms : list of transforms
+        Applied one after another.
     """
 
     def __init__(self, transforms):

@@ -147,6 +147,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             Rows for `early_stopping` to watch, instead of a part of X. In a Pipeline
             they are transformed as X is with ``transform_input=["X_val"]``.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of these rows; given together with X_val.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation rows.
 

@@ -500,7 +500,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, or an indicator matrix (multilabel).
         sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows.
         classes : array-like of shape (n_classes,), default=None
             All classes there will be; required in the first call.
 

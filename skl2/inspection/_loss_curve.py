@@ -71,6 +71,7 @@ class LossCurveDisplay:
         estimator : MLPClassifier or MLPRegressor
             Fitted.
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------
@@ -98,6 +99,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------

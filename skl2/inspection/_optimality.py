@@ -28,7 +28,9 @@ def optimality(estimator, X, y, sample_weight=None):
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         The data the estimator was fitted on; J depends on it.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
     sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0 of the rows.
 
     Returns
     -------

@@ -15,6 +15,7 @@ class RegularizationPathDisplay:
     Parameters
     ----------
     path : RegularizationPath
+        The path to draw.
     alpha : float or None, default=None
         The chosen λ; None stands for that of the best mean score.
     score_name : str, default="score"
@@ -94,10 +95,13 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         path : RegularizationPath
+            The path to draw.
         alpha : float, default=None
             The chosen λ; None for that of the best mean score.
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
         score_name : str, default="score"
+            Label of the score's axis.
 
         Returns
         -------
@@ -111,6 +115,7 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------

@@ -26,6 +26,7 @@ class LinearRegimeDisplay:
     Parameters
     ----------
     regime : LinearRegime
+        The measurements to draw.
     edges : ndarray of shape (n_bins + 1,)
         Of the bins of z.
     shares : ndarray of shape (n_hidden_layers, n_bins)
@@ -72,6 +73,7 @@ class LinearRegimeDisplay:
         n_bins : int, default=80
             Bins of the histograms, over four times the largest mean abs(z).
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------
@@ -100,6 +102,7 @@ class LinearRegimeDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------

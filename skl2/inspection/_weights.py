@@ -66,6 +66,7 @@ class WeightDisplay:
         max_images : int, default=100
             Units drawn at most.
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------
@@ -86,6 +87,7 @@ class WeightDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
+            Where to draw; None stands for new axes.
 
         Returns
         -------

@@ -22,6 +22,7 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
     penalty : {'l1', 'elasticnet', 'group_l1', 'l2'}, default='l1'
     l1_ratio : float, default=0.5
         ρ of 'elasticnet'.
@@ -29,6 +30,7 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
             'huber'}, default='auto'
         'auto': squared error for y of a float type, log-loss otherwise.
     sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0 of the rows.
 
     Returns
     -------

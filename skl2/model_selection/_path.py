@@ -59,7 +59,18 @@ class RegularizationPath:
         return np.array([standard_error(row) for row in self.scores])
 
     def index(self, selection="best"):
-        """Index of the λ with the 'best' mean score, or of the '1se' rule."""
+        """Index of the chosen λ.
+
+        Parameters
+        ----------
+        selection : {'best', '1se'}, default='best'
+            'best': the λ of the best mean score. '1se': the largest λ whose mean score
+            is within one standard error of the best.
+
+        Returns
+        -------
+        int
+        """
         if not self.scores.size:
             raise ValueError("This path has no held-out scores: give X_val and y_val.")
         return choose(self.mean_scores, self.standard_errors, selection)
@@ -120,6 +131,7 @@ def regularization_path(
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Targets.
     alphas : 'auto', int or array-like, default='auto'
         λs; 'auto': half-decades around alpha='scale', an integer: so many, spaced
         logarithmically over the same range.
@@ -131,6 +143,7 @@ def regularization_path(
     X_val, y_val : array-like, default=None
         Validation set.
     sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0 of the rows.
     **params
         Further parameters of the estimator.
 

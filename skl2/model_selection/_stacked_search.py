@@ -53,7 +53,9 @@ class StackedSearch:
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
         **params : dict
             Passed on to the estimator, the scorer and the splitter.
 

@@ -88,7 +88,9 @@ class _AlphaSearchCV:
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
         sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows.
 
         Returns
         -------
