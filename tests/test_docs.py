@@ -19,7 +19,7 @@ from skl2 import MLPClassifier, MLPRegressor, model_selection
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS / "index.md", *sorted(DOCS.glob("guide/*.md"))]
 MODULES = ["skl2", *(f"skl2.{m}" for m in ("model_selection", "inspection", "export"))]
-MODULES += ["skl2.augmentation"]
+MODULES += ["skl2.preprocessing", "skl2.augmentation"]
 # Names without an underscore that are not meant for users.
 INTERNAL = {"skl2.augmentation": {"Augmentation"}}
 
