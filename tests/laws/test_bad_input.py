@@ -177,7 +177,7 @@ PARAMETERS = [
     *(("augmentation", value, "a callable") for value in ("flip", 1, GaussianNoise)),
     *(
         ("scoring", value, "'loss'.*name of a scorer.*callable")
-        for value in ("acuracy", 1, ["accuracy"])
+        for value in ("acuracy", 1, ["accuracy"])  # codespell:ignore
     ),
 ]
 

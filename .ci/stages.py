@@ -1,0 +1,254 @@
+"""All that must hold before a change is merged.
+
+    .ci/run             every stage
+    .ci/run lint docs   these stages
+
+A stage works in a copy of the repository's files, in a temporary directory, with an
+environment of its own, as on a fresh machine. The commands of README.md are taken from
+there. Elsewhere than on Linux and macOS: ``python .ci/stages.py``.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+POSIX = os.name == "posix"
+# Stages that run beside the others, which leave a core idle now and then.
+BESIDE = ["docs"]
+
+
+class Copy:
+    """A copy of the repository's files, and an environment in it."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.python = folder / ".venv" / ("bin/python" if POSIX else "Scripts/python")
+        with open(folder / "pyproject.toml", "rb") as file:
+            self.project = tomllib.load(file)
+
+    def run(self, command, **environment):
+        """Run a command (a list, or a line for the shell); an error ends the stage."""
+        shown = command if isinstance(command, str) else " ".join(map(str, command))
+        print(f"+ {shown}", flush=True)
+        process = subprocess.Popen(
+            command,
+            shell=isinstance(command, str),
+            cwd=self.folder,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=POSIX,
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            end(process)
+            raise
+        if status:
+            raise subprocess.CalledProcessError(status, shown)
+
+    def module(self, *arguments, **environment):
+        """``python -m`` in the environment."""
+        self.run([self.python, "-m", *arguments], **environment)
+
+    def install(self, *requirements):
+        if not self.python.exists():
+            self.run([sys.executable, "-m", "venv", ".venv"])
+        self.module("pip", "install", "--quiet", *requirements)
+
+    def group(self, name):
+        """The requirements of a dependency group."""
+        return self.project["dependency-groups"][name]
+
+    def readme_command(self, part):
+        """The one command of README.md that sets up an environment and runs `part`."""
+        lines = (self.folder / "README.md").read_text(encoding="utf-8").splitlines()
+        found = [x for x in lines if x.startswith("python3 -m venv ") and part in x]
+        if len(found) != 1:
+            raise SystemExit(f"README.md: one command with {part!r}, found: {found}")
+        command = found[0].replace("python3", f'"{sys.executable}"', 1)
+        return command if POSIX else command.replace(".venv/bin/", ".venv\\Scripts\\")
+
+
+def end(process):
+    """End a command and what it has started."""
+    if POSIX:
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.terminate()
+    process.wait()
+
+
+class Workspace:
+    """Copies of the repository's files, as they were when the first was asked for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        # What changes later must not make one stage test something else than another.
+        listing = "git ls-files -z --cached --others --exclude-standard".split()
+        names = subprocess.check_output(listing, cwd=REPOSITORY, text=True)
+        for name in set(names.split("\0")) - {""}:
+            source = REPOSITORY / name
+            target = folder / "files" / name
+            # A file deleted but not committed yet is still in the index.
+            if source.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+
+    def copy(self, name):
+        """The copy of that name; stages that ask for the same one share it."""
+        folder = self.folder / name
+        if not folder.exists():
+            shutil.copytree(self.folder / "files", folder)
+        return Copy(folder)
+
+
+# --------------------------------------------------------------------------------------
+# The stages
+# --------------------------------------------------------------------------------------
+
+
+def lint(workspace):
+    """ruff, mypy, codespell"""
+    copy = workspace.copy("lint")
+    copy.install(*copy.group("lint"))
+    copy.module("ruff", "check", ".")
+    copy.module("ruff", "format", "--check", ".")
+    copy.module("mypy")
+    copy.module("codespell_lib")
+
+
+def tests(workspace):
+    """README's test command, the long tests, coverage"""
+    copy = workspace.copy("tests")
+    copy.install(*copy.group("coverage"))
+    measure = "--cov --cov-report="
+    copy.run(copy.readme_command("pytest"), PYTEST_ADDOPTS=measure)
+    copy.module("coverage", "report", "--skip-covered", "--show-missing")
+
+
+def oracles(workspace):
+    """tests against PyTorch, tests on a dask cluster"""
+    copy = workspace.copy("tests")
+    copy.install("--editable", ".[test,dask]", *copy.group("oracles"))
+    # Fails here rather than let the tests skip.
+    copy.run([copy.python, "-c", "import distributed, torch; print(torch.__version__)"])
+    copy.module("pytest", "-n", "2", "-m", "oracle")
+
+
+def oldest(workspace):
+    """tests with the lower bounds of pyproject.toml"""
+    copy = workspace.copy("oldest")
+    bounds = [r.replace(">=", "==") for r in copy.project["project"]["dependencies"]]
+    constraints = copy.folder / "oldest.txt"
+    constraints.write_text("".join(f"{bound}.*\n" for bound in bounds))
+    copy.install("--editable", ".[test]", "--constraint", constraints)
+    copy.module("pip", "list")
+    copy.module("pytest", "-n", "2")
+
+
+def examples(workspace):
+    """README's main job and its example"""
+    copy = workspace.copy("examples")
+    copy.run(copy.readme_command("docs/examples/"))
+    if not list(copy.folder.glob("*.png")):
+        raise SystemExit("README's main job has saved no picture")
+    text = (copy.folder / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    if not blocks:
+        raise SystemExit("README.md has no example")
+    (copy.folder / "readme.py").write_text("\n".join(blocks), encoding="utf-8")
+    copy.run([copy.python, "readme.py"])
+
+
+def docs(workspace):
+    """the site, its links and docstrings; the examples of the docstrings"""
+    copy = workspace.copy("docs")
+    copy.install("--editable", ".[docs]", "pytest", *copy.group("docs"))
+    # The gallery takes minutes: `sphinx-build docs docs/_build` runs it.
+    no_gallery = ["-D", "sphinx_gallery_conf.plot_gallery=0"]
+    strict = ["-W", "--keep-going", "-q"]
+    copy.module("sphinx", *strict, *no_gallery, "docs", "docs/_build")
+    copy.run([copy.python, "docs/check_site.py"])
+    copy.module("pytest", "-q", "--doctest-modules", "skl2")
+
+
+STAGES = {f.__name__: f for f in (lint, tests, oracles, oldest, examples, docs)}
+
+
+# --------------------------------------------------------------------------------------
+# Running them
+# --------------------------------------------------------------------------------------
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        prog=".ci/run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="stages:\n"
+        + "\n".join(f"  {name:10}{stage.__doc__}" for name, stage in STAGES.items()),
+    )
+    parser.add_argument("stage", nargs="*", help="all, if none is named")
+    arguments = parser.parse_args()
+    unknown = set(arguments.stage) - set(STAGES)
+    if unknown:
+        parser.error(f"no stage {', '.join(unknown)}; there are: {', '.join(STAGES)}")
+    return arguments
+
+
+def run_stages(names, workspace):
+    for name in names:
+        print(f"==> {name}: {STAGES[name].__doc__}", flush=True)
+        started = time.monotonic()
+        try:
+            STAGES[name](workspace)
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"==> FAILED: {name}: {error}") from None
+        print(f"==> {name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def run_all(workspace):
+    log = workspace.folder / "beside.log"
+    with open(log, "wb") as file:
+        command = [sys.executable, __file__, *BESIDE]
+        beside = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+    try:
+        run_stages([name for name in STAGES if name not in BESIDE], workspace)
+        status = beside.wait()
+    finally:
+        beside.terminate()
+        beside.wait()
+    print(log.read_text(encoding="utf-8", errors="replace"))
+    if status:
+        raise SystemExit(f"==> FAILED: {', '.join(BESIDE)}")
+
+
+def main():
+    arguments = parse_arguments()
+    # An end by a signal cleans up, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    os.environ |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "MPLBACKEND": "Agg"}
+    # An active environment must not lend its packages to ours.
+    for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
+        os.environ.pop(name, None)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        workspace = Workspace(Path(folder))
+        if arguments.stage:
+            run_stages(arguments.stage, workspace)
+        else:
+            run_all(workspace)
+    print(f"==> all passed: {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
