@@ -405,6 +405,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         if alpha is None:
             value = scale_alpha(data, self._loss(), self.penalty, n_weight_layers)
             alpha = np.full(n_weight_layers, value)
+        if self._seat is not None:
+            alpha = alpha * self._seat.bank.share_of_rows(data)
         return alpha
 
     def _fitted_theta(self, shape):
@@ -576,6 +578,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         elif shape.learning_rate == "cosine" and shape.solver != "lbfgs":
             # The schedule is at its end, by which training is to be over.
             return
+        elif self._seat is not None and self._seat.bank.sums_up:
+            self._seat.bank.n_unconverged += 1
         elif shape.solver == "lbfgs":
             warn(
                 f"lbfgs failed to converge after {result.n_iter} iteration(s): "

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from skl2.model_selection._alpha_max import alpha_max
+from skl2.model_selection._alpha_search import AlphaSearchCV, one_standard_error
 from skl2.model_selection._path import RegularizationPath, regularization_path
 from skl2.model_selection._stacked_search import (
     StackedGridSearchCV,
@@ -11,6 +12,7 @@ from skl2.model_selection._stacked_search import (
 from skl2.model_selection._warm_search import MLPClassifierCV, MLPRegressorCV
 
 __all__ = [
+    "AlphaSearchCV",
     "MLPClassifierCV",
     "MLPRegressorCV",
     "RegularizationPath",
@@ -18,6 +20,7 @@ __all__ = [
     "StackedHalvingGridSearchCV",  # noqa: F822
     "StackedRandomizedSearchCV",
     "alpha_max",
+    "one_standard_error",
     "regularization_path",
 ]
 

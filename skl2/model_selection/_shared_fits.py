@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 from sklearn.utils import gen_even_slices
 
+from skl2._engine.network.network import Network
 from skl2._engine.stack import STOCHASTIC_SOLVERS, train_stack
 from skl2._engine.threads import (
     active_backend,
@@ -69,8 +70,15 @@ class SharedFits:
         # Between `open` and `close` fits ask the bank; after `finish` clones lose it.
         self.active = self.finished = False
         self.preprocessing = PreprocessingCache(self)
-        # random_state=None: the candidates share their initial weights.
-        self._seed = np.random.randint(np.iinfo(np.int32).max)  # noqa: NPY002
+        self._seed = None
+        # m of all rows, where a search keeps λ/m: folds get their share of λ.
+        self.total_weight = None
+        # Fits that ended at max_iter, where a search sums up their warnings.
+        self.sums_up = False
+        self.n_fits = 0
+        self.n_unconverged = 0
+        # Sparsity and live inputs of each fit, where a search asks for them.
+        self.records = None
 
     def __reduce__(self):
         return _nothing, ()
@@ -92,11 +100,21 @@ class SharedFits:
         with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
             return _one_blas_thread(joblib.effective_n_jobs(self.n_jobs) > 1)
 
-    def close(self):
-        """Forget all results; fits from now on train on their own."""
+    def pause(self):
+        """Forget the results; fits from now on train on their own."""
         self.active = False
         self._results.clear()
+
+    def close(self):
+        """Also forget what preprocessing has made."""
+        self.pause()
         self.preprocessing.clear()
+
+    def share_of_rows(self, data):
+        """What λ of all rows is multiplied by on a part of them: λ/m stays the same."""
+        return (
+            1.0 if self.total_weight is None else data.total_weight / self.total_weight
+        )
 
     def finish(self):
         """From now on clones do not carry the bank any more: the refit is to come."""
@@ -136,11 +154,18 @@ class SharedFits:
         if isinstance(result, ValueError):
             # A new one: the same object would gather the traceback of every raise.
             raise ValueError(*result.args)
+        self.n_fits += 1
+        if self.records is not None:
+            self.records.append(_described(description[0], result.theta))
         return result
 
     def _seeded(self, estimator, member):
-        if estimator.random_state is None:
-            member.random_state = np.random.RandomState(self._seed)
+        if estimator.random_state is not None:
+            return
+        if self._seed is None:
+            # The candidates share their initial weights.
+            self._seed = np.random.randint(np.iinfo(np.int32).max)  # noqa: NPY002
+        member.random_state = np.random.RandomState(self._seed)
 
     def _companions(self, estimator, seat):
         """Parameters of the candidates that may share this estimator's data."""
@@ -202,19 +227,47 @@ def chunks(shape, n_members, n_workers):
 
 
 def _train_chunk(shape, loss, members, X, data, validation, one_blas_thread):
+    """Results of some members of a stack, or the ValueErrors of their fits."""
     data = copy(data)
     data.X = X
+    with _one_blas_thread(one_blas_thread):
+        return _train_together(shape, loss, members, data, validation)
+
+
+def _train_together(shape, loss, members, data, validation):
+    # Training uses up the random streams of the members.
+    untouched = deepcopy(members) if len(members) > 1 else []
     try:
-        with _one_blas_thread(one_blas_thread):
-            return train_stack(shape, loss, members, data, *validation)
+        results = train_stack(shape, loss, members, data, *validation)
     except ValueError as error:
-        return [error] * len(members)
+        if len(members) == 1:
+            return [error]
+        # The error of one must not be that of all: each on its own.
+        alone = [
+            _train_together(shape, loss, [member], data, validation)
+            for member in untouched
+        ]
+        return [result for (result,) in alone]
+    if any(result.interrupted for result in results):
+        # A half-trained network must not get a score.
+        raise KeyboardInterrupt
+    return results
+
+
+def _described(settings, theta):
+    """(share of zeros of each weight layer, inputs in use) of one network."""
+    layout = Network(settings.layer_sizes, settings.activation, theta.dtype).layout
+    weights = [theta[columns] for columns in layout.weights]
+    first = weights[0].reshape(layout.weight_shapes[0])
+    sparsity = np.array([np.mean(w == 0) for w in weights])
+    return sparsity, int(first.any(axis=1).sum())
 
 
 def _describe(params, estimator, data):
     """What the engine would be given for other parameters; None if they are invalid."""
     other = type(estimator)(**deepcopy(params))
     other._learn_from(estimator)
+    other._seat = estimator._seat
     try:
         with warnings.catch_warnings():
             # Its own fit will say it.

@@ -1,5 +1,6 @@
 """GridSearchCV and RandomizedSearchCV that train their candidates as stacks."""
 
+from copy import copy
 from typing import Any
 
 import joblib
@@ -16,15 +17,17 @@ def _parts(estimator):
     return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
 
 
+def own_parts(estimator):
+    """Its parts but for those of searches inside, which train their own stacks."""
+    parts = _parts(estimator)
+    inner = [f"{path}__" for path, part in parts if isinstance(part, StackedSearch)]
+    return [(path, p) for path, p in parts if not path.startswith(tuple(inner))]
+
+
 def _attach(bank, estimator):
     """Attach `bank` to the perceptrons and pipelines inside; are there any?"""
-    parts = _parts(estimator)
-    # A search inside trains its own stacks.
-    inner = [f"{path}__" for path, part in parts if isinstance(part, StackedSearch)]
     found = False
-    for path, part in parts:
-        if path.startswith(tuple(inner)):
-            continue
+    for path, part in own_parts(estimator):
         if isinstance(part, BaseMLP):
             part._seat = Location(bank, path, part)
             found = True
@@ -66,20 +69,28 @@ class StackedSearch:
         estimator = self.estimator
         if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
             return super().fit(X, y, **params)  # type: ignore[misc]
-        bank, attached = SharedFits(self.n_jobs), clone(estimator)
+        bank, attached = self._shared_fits(), clone(estimator)
         if not _attach(bank, attached):
             return super().fit(X, y, **params)  # type: ignore[misc]
-        self.estimator, self._bank = attached, bank
+        # Works on a copy: other threads may fit this object at the same time.
+        search = copy(self)
+        search.estimator = attached
+        search._bank = bank
         try:
             # The bank's tasks are the parallel part; the search around them runs here,
             # where the bank is.
             with joblib.parallel_config(backend="sequential"):
-                return super().fit(X, y, **params)  # type: ignore[misc]
+                super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
         finally:
-            self.estimator = estimator
-            del self._bank
             bank.close()
             _detach(bank, attached)
+            del search._bank
+            search.estimator = estimator
+            vars(self).update(vars(search))
+        return self
+
+    def _shared_fits(self):
+        return SharedFits(self.n_jobs)
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
         bank: Any = getattr(self, "_bank", None)
@@ -91,7 +102,7 @@ class StackedSearch:
                 with bank.one_blas_thread():
                     return evaluate_candidates(candidates, *args, **kwargs)
             finally:
-                bank.close()
+                bank.pause()
 
         own = evaluate_candidates if bank is None else evaluate
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
