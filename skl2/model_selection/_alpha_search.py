@@ -3,6 +3,7 @@
 import warnings
 from numbers import Integral, Real
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
@@ -140,6 +141,8 @@ class _Rungs:
 class _AdaptiveSearch(BaseSearchCV):
     """Proposes λs, rung by rung; scikit-learn's search evaluates them."""
 
+    cv: Any
+
     def fit(self, X, y=None, **params):
         """Resolve `cv`, find the network, run scikit-learn's search."""
         self._began = monotonic()
@@ -266,7 +269,7 @@ class _AdaptiveSearch(BaseSearchCV):
         path, network = self._network_path
         alpha_name = f"{path}__alpha" if path else "alpha"
         ratios = _ratios(network.alpha)
-        candidates = []
+        candidates: list[_Candidate] = []
         for params in ParameterGrid(self.param_grid or {}):
             if alpha_name in params:
                 raise ValueError(

@@ -78,7 +78,8 @@ def given_alphas(wanted):
     """The λs of an array, ascending; None for 'auto' and for a number per decade."""
     if isinstance(wanted, str) and wanted == "auto":
         return None
-    if isinstance(wanted, Integral) and not isinstance(wanted, bool) and wanted >= 1:
+    whole = isinstance(wanted, Integral) and not isinstance(wanted, bool)
+    if whole and int(wanted) >= 1:
         return None
     try:
         alphas = np.unique(np.asarray(wanted, dtype=np.float64))
