@@ -433,3 +433,34 @@ def test_sparse_data_is_refused():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         PiecewiseLinearEncoder(**parameters).fit(X)
+
+
+def test_clip_keeps_columns_in_the_range_of_the_training_rows():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((50, 3))
+    X[::7, 1] = np.nan
+    new = 10 * rng.standard_normal((20, 3))
+    inside = np.clip(new, np.nanmin(X, axis=0), np.nanmax(X, axis=0))
+    plain = PiecewiseLinearEncoder(4).fit(X)
+    clipped = PiecewiseLinearEncoder(4, clip=True).fit(X)
+    np.testing.assert_allclose(
+        clipped.transform(new), plain.transform(inside), rtol=0, atol=1e-14
+    )
+    assert (clipped.transform(X) == plain.transform(X)).all()
+    assert np.abs(plain.transform(new) - clipped.transform(new)).max() > 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_the_type_of_the_output_can_be_chosen(given, dtype):
+    X = np.random.RandomState(0).standard_normal((50, 3)).astype(given)
+    encoded = PiecewiseLinearEncoder(4, dtype=dtype).fit_transform(X)
+    exact = PiecewiseLinearEncoder(4).fit_transform(X.astype(np.float64))
+    assert encoded.dtype == dtype
+    assert (encoded == exact.astype(dtype)).all()
+
+
+@pytest.mark.parametrize("params", [{"clip": 1}, {"dtype": "float16"}, {"dtype": int}])
+def test_wrong_clip_and_dtype_are_named(params):
+    with pytest.raises(ValueError, match=f"The '{next(iter(params))}' parameter"):
+        PiecewiseLinearEncoder(**params).fit(np.ones((3, 1)))
