@@ -49,7 +49,7 @@ class Step:
         self.data.batch(self.rows)
 
     def forward(self):
-        return self.network.training_forward(self.x, self.n_rows, self.weight)
+        return self.network.forward(self.x, self.n_rows, self.weight)
 
     def loss(self):
         workspace = self.network.workspace(self.n_rows)
@@ -60,7 +60,7 @@ class Step:
 
     def backward(self):
         raw = self.network.workspace(self.n_rows).a[-1]
-        self.network.backward(self.x, raw, self.n_rows)
+        self.network.backward(raw, self.n_rows)
 
     def update(self):
         self.objective.grad.fill(1e-3)

@@ -131,11 +131,8 @@ def _drop_constant(coefs, intercepts, activation):
     dropped = False
     for i in range(len(coefs) - 1):
         live = coefs[i].any(axis=0)
-        value = intercepts[i][np.newaxis, :, np.newaxis].copy()
-        scratch = np.empty(value.shape, activation.scratch_dtype or value.dtype)
-        a = np.empty_like(value) if activation.needs_input else value
-        activation.forward(value, a, scratch)
-        constant = np.where(live, 0.0, a[0, :, 0]).astype(value.dtype)
+        bias = intercepts[i]
+        constant = np.where(live, 0.0, activation(bias)).astype(bias.dtype)
         intercepts[i + 1] = intercepts[i + 1] + constant @ coefs[i + 1]
         coefs[i + 1][~live] = 0.0
         dropped |= _keep(coefs, intercepts, i, live)

@@ -51,10 +51,10 @@ class Objective:
         x, y, weight = batch
         scale = cast(scale, self.network.dtype)
         n_rows = y.shape[-1]
-        raw = self.network.training_forward(x, n_rows, weight)
+        raw = self.network.forward(x, n_rows, weight)
         ws = self.network.workspace(n_rows).loss
         value = self.loss.value_and_gradient(raw, y, weight, scale, ws)
-        self.network.backward(x, raw, n_rows)
+        self.network.backward(raw, n_rows)
         return value
 
     def value_and_grad(self):

@@ -18,7 +18,6 @@ from skl2._engine.data import AugmentedSet, BatchOrder
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.folding import Folding, Plain
 from skl2._engine.network.network import Network
-from skl2._engine.network.regularized import RegularizedNetwork
 from skl2._engine.objective import Objective
 from skl2._engine.penalties import make_penalty
 from skl2._engine.random_streams import noise_streams, once_per_stream
@@ -164,15 +163,12 @@ def _shared_streams(members):
 
 def make_network(shape, members=(), noise=()):
     """The network of a stack in training (not bound to parameters yet)."""
-    if not shape.batch_norm and not any(shape.dropout):
-        return Network(shape.layer_sizes, shape.activation, shape.dtype)
-    rates = [member.dropout for member in members]
-    return RegularizedNetwork(
-        shape.layer_sizes,
-        shape.activation,
-        shape.dtype,
-        shape.batch_norm,
-        make_dropout(shape.layer_sizes, shape.dropout, rates, noise),
+    drops = None
+    if any(shape.dropout):
+        rates = [member.dropout for member in members]
+        drops = make_dropout(shape.layer_sizes, shape.dropout, rates, noise)
+    return Network(
+        shape.layer_sizes, shape.activation, shape.dtype, shape.batch_norm, drops
     )
 
 

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2._engine.data import TrainingSet, row_chunks
+from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.network import Network
 from skl2._engine.threads import blas_threads_for
 
@@ -39,11 +40,22 @@ class FittedNetwork:
     intercepts_: list
     n_outputs_: int
     _fitted_activation: Any
+    _fitted_dropout: tuple
+    # Set by ``mc_dropout``, on a copy: predictions are then with dropout.
+    _mc_noise: Any = None
 
-    def _network(self, dtype):
-        """The network of the fitted layers, its weights not yet bound."""
+    def _bound_network(self, dtype, keeps_z=False):
+        """The network of the fitted layers, bound to their weights."""
         sizes = [*(c.shape[0] for c in self.coefs_), self.n_outputs_]
-        return Network(sizes, self._fitted_activation, dtype)
+        drops = None
+        if self._mc_noise is not None:
+            rates = self._fitted_dropout
+            noise = [self._mc_noise]
+            drops = make_dropout(sizes, [r > 0 for r in rates], [rates], noise)
+        activation = self._fitted_activation
+        network = Network(sizes, activation, dtype, drops=drops, keeps_z=keeps_z)
+        network.bind_fitted(self.coefs_, self.intercepts_)
+        return network
 
     def _raw_predict(self, X):
         """Raw predictions, shape (n_samples, n_outputs), in chunks of rows."""
@@ -58,8 +70,7 @@ class FittedNetwork:
         if sparse.issparse(X):
             X = X.tocsr()
         dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
-        network = self._network(dtype)
-        network.bind_fitted(self.coefs_, self.intercepts_)
+        network = self._bound_network(dtype)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
         n_in_a_chunk = row_chunks(len(raw), network.widest)[0].stop
         with blas_threads_for(network.layer_sizes, n_in_a_chunk):

@@ -25,14 +25,6 @@ SLOPES = {
 TOLERANCE = 0.05
 
 
-def activate(activation, z):
-    """f(z) in an array of its own, z of any shape."""
-    a = z.copy()
-    scratch = np.empty(z.shape, activation.scratch_dtype or z.dtype)
-    activation.forward(z, a, scratch)
-    return a
-
-
 @lru_cache
 def linear_range(activation):
     """Where an activation is within 5 % of its tangent at 0.
@@ -75,7 +67,7 @@ def linear_range(activation):
 
     def excess(z):
         """Relative deviation from the tangent, less the tolerance."""
-        f = activate(function, np.array([0.0, z]))
+        f = function(np.array([0.0, z]))
         return abs((f[1] - f[0]) / (slope * z) - 1.0) - TOLERANCE
 
     def end(sign):
@@ -94,15 +86,12 @@ def forward_passes(estimator, X):
     prediction.
     """
     dtype = np.result_type(estimator.coefs_[0].dtype, X.dtype)
-    network = estimator._network(dtype)
-    network.bind_fitted(estimator.coefs_, estimator.intercepts_)
-    last = len(network.layers) - 1
+    network = estimator._bound_network(dtype, keeps_z=True)
     for rows, (x, _, _) in TrainingSet(X).chunks(network.widest):
-        for i, layer in enumerate(network.layers):
-            z = np.empty((1, layer.n_out, rows.stop - rows.start), dtype)
-            layer.forward(x, z)
-            x = z if i == last else activate(network.activation, z)
-            yield rows, i, z[0], x[0]
+        n_rows = rows.stop - rows.start
+        network.forward(x, n_rows)
+        for i, (z, a) in enumerate(network.layer_values(n_rows)):
+            yield rows, i, z[0], a[0]
 
 
 def checked_rows(estimator, X):

@@ -6,8 +6,6 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
-from skl2._engine.network.dropout import make_dropout
-from skl2._engine.network.regularized import DroppingNetwork
 from skl2._engine.random_streams import NoiseStream
 from skl2._estimators.prediction import check_perceptron
 
@@ -58,7 +56,8 @@ def mc_dropout(estimator, X, n_passes=100, random_state=None):
         )
     if n_passes < 2 or n_passes != int(n_passes):
         raise ValueError(f"n_passes must be an integer >= 2, got {n_passes!r}.")
-    model = _dropping(estimator, NoiseStream(check_random_state(random_state)))
+    model = copy(estimator)
+    model._mc_noise = NoiseStream(check_random_state(random_state))
     predict = model.predict_proba if is_classifier(estimator) else model.predict
     mean, squares = 0.0, 0.0
     for n in range(1, n_passes + 1):
@@ -67,19 +66,3 @@ def mc_dropout(estimator, X, n_passes=100, random_state=None):
         mean = mean + shift / n
         squares = squares + shift * shift * ((n - 1) / n)
     return mean, np.sqrt(squares / n_passes)
-
-
-def _dropping(estimator, noise):
-    """A copy of a fitted estimator that predicts with dropout."""
-    model, rates = copy(estimator), estimator._fitted_dropout
-    drawn = [rate > 0 for rate in rates]
-
-    def network(dtype):
-        plain = estimator._network(dtype)
-        drops = make_dropout(plain.layer_sizes, drawn, [rates], [noise])
-        return DroppingNetwork(
-            plain.layer_sizes, plain.activation_name, dtype, False, drops
-        )
-
-    vars(model)["_network"] = network
-    return model

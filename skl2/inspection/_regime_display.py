@@ -7,7 +7,6 @@ from skl2._estimators.prediction import check_perceptron
 from skl2.inspection._axes import import_pyplot, make_axes
 from skl2.inspection._linear_regime import (
     SLOPES,
-    activate,
     checked_rows,
     forward_passes,
     linear_regime,
@@ -137,7 +136,7 @@ class LinearRegimeDisplay:
     def _draw_activation(self):
         ax, name = self.activation_ax_, self.regime.activation
         z = np.linspace(self.edges[0], self.edges[-1], 401)
-        f = activate(ACTIVATIONS[name](), z)
+        f = ACTIVATIONS[name]()(z)
         (self.activation_,) = ax.plot(z, f, color="0.3", linewidth=1)
         self.tangent_ = None
         self.range_ = None
@@ -145,7 +144,7 @@ class LinearRegimeDisplay:
             low, high = np.clip(self.regime.linear_range, z[0], z[-1])
             (self.tangent_,) = ax.plot(
                 z,
-                activate(ACTIVATIONS[name](), np.zeros(1))[0] + SLOPES[name] * z,
+                ACTIVATIONS[name]()(np.zeros(1))[0] + SLOPES[name] * z,
                 "--",
                 color="0.3",
                 linewidth=1,

@@ -139,9 +139,9 @@ def test_a_full_pass_is_made_in_chunks_of_bounded_memory(container, subset):
     n_rows = []
     forward = objective.network.forward
 
-    def counted(x, n):
+    def counted(x, n, weight):
         n_rows.append(n)
-        return forward(x, n)
+        return forward(x, n, weight)
 
     objective.network.forward = counted
     value, grad = objective.value_and_grad()

@@ -92,9 +92,9 @@ def test_forward_and_backward(activation, batch_norm, dropout):
     grad = np.full_like(theta, np.nan)
     network.bind(theta, grad)
     x = data.batch(slice(0, 17))[0]
-    raw = network.training_forward(x, 17, None).copy()
+    raw = network.forward(x, 17).copy()
     d_raw = np.random.RandomState(1).standard_normal(raw.shape)
-    network.backward(x, d_raw.copy(), 17)
+    network.backward(d_raw.copy(), 17)
 
     masks = None
     if dropout:

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from skl2._engine.network.layers import Dense
+
 
 def pool(moments, others, weight):
     """Mean and variance of (1 - weight) of one population and `weight` of another."""
@@ -37,34 +39,12 @@ class Share:
         self.column = share[..., np.newaxis]
 
 
-class Affine:
-    """A layer without batch norm: the dense layer and nothing else."""
-
-    def __init__(self, dense):
-        self.dense = dense
-
-    def bind(self, theta, grad):
-        pass
-
-    def select(self, keep):
-        pass
-
-    def buffers(self, K, n_rows, dtype):
-        return None
-
-    def forward(self, x, out, kept, share):
-        self.dense.forward(x, out)
-
-    def backward(self, x, d, scratch, ones, kept, share, d_in=None):
-        self.dense.backward(x, d, ones, d_in)
-
-
-class BatchNorm:
-    """Batch norm of a dense layer, ``z = γ (W' x - μ) / √(σ² + ε) + β``.
+class BatchNorm(Dense):
+    """A dense layer with batch norm, ``z = γ (W' x - μ) / √(σ² + ε) + β``.
 
     μ and σ² are the mean and the (biased) variance of W' x over the rows of the batch,
-    weighted as the loss is. β is the bias of the dense layer: added before the
-    normalization it would have no effect.
+    weighted as the loss is. β takes the place of the bias, which would have no effect
+    before the normalization.
 
     A batch of one row has no variance. It is normalized with running statistics, taken
     as constants, that pool about the last `window` rows: else W would have no gradient
@@ -74,6 +54,10 @@ class BatchNorm:
 
     Attributes
     ----------
+    scale : Slot
+        Where γ lies in theta.
+    share : Share
+        Of the rows of the next batch, set by the network.
     running : tuple of ndarray of shape (K, n_units, 1)
         Mean and variance.
     """
@@ -81,40 +65,51 @@ class BatchNorm:
     epsilon = 1e-5
     window = 100
 
-    def __init__(self, dense, layout):
-        self.dense = dense
-        self.slot = layout.add((dense.n_out, 1), penalized=False)
+    def __init__(self, n_in, n_out):
+        super().__init__(n_in, n_out)
+        self.share: Any = None
         self.running: Any = None
+        self._kept = {}
 
-    def bind(self, theta, grad):
-        self.gamma = self.slot.view(theta)
-        self._grad_gamma = self.slot.view(grad)
+    def declare_scale(self, layout):
+        """Reserve γ, behind the parameters of all dense layers."""
+        self.scale = layout.add((self.n_out, 1), penalized=False)
+
+    def bind(self, theta, grad=None):
+        super().bind(theta, grad)
+        self.gamma = self.scale.view(theta)
+        if grad is not None:
+            self._grad_gamma = self.scale.view(grad)
         if self.running is None:
             self.running = np.zeros_like(self.gamma), np.ones_like(self.gamma)
 
     def select(self, keep):
-        """Go on with the members `keep`."""
         self.running = tuple(moment[keep] for moment in self.running)
+        self._kept.clear()
 
-    def buffers(self, K, n_rows, dtype):
-        """Normalized values, and 1 / √(σ² + ε)."""
-        n = self.dense.n_out
-        return np.empty((K, n, n_rows), dtype), np.empty((K, n, 1), dtype)
+    def _buffers(self, shape, dtype):
+        """Normalized values, and 1 / √(σ² + ε).
 
-    def forward(self, x, out, kept, share):
-        """Write the normalized W' x to `out`; weights of the rows by a ``Share``."""
-        normal, inverse = kept
-        self.dense.product(x, normal)
+        Kept by shape: there are two at most, as batches are balanced.
+        """
+        if shape not in self._kept:
+            self._kept[shape] = np.empty(shape, dtype), np.empty((*shape[:2], 1), dtype)
+        return self._kept[shape]
+
+    def forward(self, x, out):
+        """Write the normalized ``W' x`` into `out`, shape (K, n_out, n_rows)."""
+        normal, inverse = self._buffers(out.shape, out.dtype)
+        self.product(x, normal)
         n_rows = normal.shape[-1]
         if n_rows == 1:
             mean, variance = self.running
             batch = normal.copy(), np.zeros_like(normal)
             normal -= mean
         else:
-            mean = np.matmul(normal, share.column)
+            mean = np.matmul(normal, self.share.column)
             normal -= mean
             np.multiply(normal, normal, out=out)
-            variance = np.matmul(out, share.column)
+            variance = np.matmul(out, self.share.column)
             batch = mean, variance
         self.running = pool(self.running, batch, n_rows / (n_rows + self.window))
         np.add(variance, self.epsilon, out=inverse)
@@ -122,20 +117,22 @@ class BatchNorm:
         np.divide(1.0, inverse, out=inverse)
         normal *= inverse
         np.multiply(normal, self.gamma, out=out)
-        out += self.dense.b
+        out += self.b
+        # Nothing reads z once d is the gradient by z: its array is then the scratch.
+        self._scratch = out
 
-    def backward(self, x, d, scratch, ones, kept, share, d_in=None):
+    def backward(self, x, d, ones, d_in=None):
         """Write the gradients of γ, β and W, and that of the input into `d_in`."""
-        normal, inverse = kept
-        np.matmul(d, ones, out=self.dense.grad_b)
-        np.multiply(d, normal, out=scratch)
-        np.matmul(scratch, ones, out=self._grad_gamma)
+        normal, inverse = self._buffers(d.shape, d.dtype)
+        np.matmul(d, ones, out=self.grad_b)
+        np.multiply(d, normal, out=self._scratch)
+        np.matmul(self._scratch, ones, out=self._grad_gamma)
         if d.shape[-1] > 1:
             # γ / √(σ² + ε) · (d - share · (Σ d + ẑ Σ d ẑ)), ẑ the normalized values.
             normal *= self._grad_gamma
-            normal += self.dense.grad_b
-            normal *= share.row
+            normal += self.grad_b
+            normal *= self.share.row
             d -= normal
         inverse *= self.gamma
         d *= inverse
-        self.dense.product_backward(x, d, d_in)
+        self.product_backward(x, d, d_in)

@@ -12,16 +12,10 @@ class NoDropout:
     def select(self, keep):
         pass
 
-    def buffers(self, n_rows, dtype):
-        return None
-
-    def forward_input(self, x):
+    def forward(self, x):
         return x
 
-    def forward(self, a, kept):
-        return a
-
-    def backward(self, d, kept):
+    def backward(self, d):
         pass
 
 
@@ -56,10 +50,9 @@ class Dropout:
         same = all(stream is self.noise[0] and q == levels[0] for stream, q in each)
         # One mask for all, or one a member.
         self._draws = each[:1] if same else each
-        self._inputs = {}
+        self._kept = {}
 
     def select(self, keep):
-        """Go on with the members `keep`."""
         self.rates = [self.rates[k] for k in keep]
         self.noise = [self.noise[k] for k in keep]
         self._group()
@@ -76,45 +69,35 @@ class Dropout:
             factor = mask.dtype.type(LEVELS / (LEVELS - level))
             np.multiply(kept, factor, out=mask, dtype=mask.dtype)
 
-    def buffers(self, n_rows, dtype):
-        """Masks, and the output of every member."""
-        return (
-            np.empty((len(self._draws), self.n_units, n_rows), dtype),
-            np.empty((len(self.rates), self.n_units, n_rows), dtype),
-        )
-
-    def forward(self, a, kept):
-        masks, out = kept
-        self.draw(masks)
-        return np.multiply(a, masks, out=out)
-
-    def backward(self, d, kept):
-        d *= kept[0]
-
-    def forward_input(self, x):
-        """The input with dropout; for what `x` may be see ``Dense.forward``."""
+    def forward(self, x):
+        """`x` with dropout: activations, or an input as ``Dense.forward`` takes it."""
         if not isinstance(x, np.ndarray):
             return self._sparse_input(x)
         # Masks lie in memory as x does: row by row if it was gathered from rows.
         by_rows = x.strides[-1] > x.strides[-2]
-        masks, out = self._input_buffers(x, by_rows)
+        masks, out = self._buffers(x, by_rows)
         self.draw(masks)
         if by_rows:
             masks, out = masks.swapaxes(-1, -2), out.swapaxes(-1, -2)
-        return np.multiply(x, masks if out.ndim == 3 else masks[0], out=out)
+        self._masks = masks if out.ndim == 3 else masks[0]
+        return np.multiply(x, self._masks, out=out)
 
-    def _input_buffers(self, x, by_rows):
-        """Kept by shape: there are two at most, as batches are balanced."""
+    def backward(self, d):
+        """Multiply the gradient by the masks of the last pass, in place."""
+        d *= self._masks
+
+    def _buffers(self, x, by_rows):
+        """Masks and output, kept by shape: two at most, as batches are balanced."""
         shape = x.shape[-2:][::-1] if by_rows else x.shape[-2:]
         key = (*x.shape[:-2], *shape, by_rows)
-        if key not in self._inputs:
+        if key not in self._kept:
             n_draws = len(self._draws)
             own = (len(self.rates),) if x.ndim == 3 or n_draws > 1 else ()
-            self._inputs[key] = (
+            self._kept[key] = (
                 np.empty((n_draws, *shape), x.dtype),
                 np.empty((*own, *shape), x.dtype),
             )
-        return self._inputs[key]
+        return self._kept[key]
 
     def _sparse_input(self, x):
         """Only stored values are drawn for: a zero stays a zero."""

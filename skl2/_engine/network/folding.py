@@ -3,7 +3,6 @@
 import numpy as np
 
 from skl2._engine.network.batch_norm import Share, pool
-from skl2._engine.network.network import Network
 
 
 class Plain:
@@ -26,7 +25,7 @@ class Folding:
 
     Parameters
     ----------
-    network : RegularizedNetwork
+    network : Network
     data : TrainingSet
     rows : list of ndarray or None, one a member
         The rows trained on; None for all.
@@ -43,9 +42,7 @@ class Folding:
         self.data = data
         self.rows = rows
         self.carried = carried
-        self._plain = Network(
-            network.layer_sizes, network.activation_name, network.dtype
-        )
+        self._plain = network.fitted()
 
     def select(self, keep):
         """Go on with the members `keep`."""
@@ -56,12 +53,15 @@ class Folding:
         plain = theta[:, : self._plain.layout.n_parameters].copy()
         self._plain.bind(plain)
         statistics = []
-        for i, norm in enumerate(self.network.norms):
+        for i, (norm, layer) in enumerate(
+            zip(self.network.norms, self._plain.layers, strict=False)
+        ):
+            beta = layer.b.copy()
+            layer.b[...] = 0.0
             mean, variance = self._pooled(i, self._moments(i))
-            factor = norm.slot.view(theta) / np.sqrt(variance + norm.epsilon)
-            layer = self._plain.layers[i]
+            factor = norm.scale.view(theta) / np.sqrt(variance + norm.epsilon)
             layer.W *= factor.swapaxes(1, 2)
-            layer.b -= factor * mean
+            layer.b[...] = beta - factor * mean
             statistics.append(np.stack([mean, variance], axis=1)[..., 0])
         return plain, np.concatenate(statistics, axis=2)
 
@@ -70,7 +70,7 @@ class Folding:
         total, moments = np.zeros((1, 1, 1)), (0.0, 0.0)
         for places, (x, _, weight) in self.data.chunks(self._plain.widest, self.rows):
             n_rows = places.stop - places.start
-            z = self._plain.product(x, n_rows, i)
+            z = self._plain.forward(x, n_rows, last=i)
             share = Share(weight, n_rows, z.dtype)
             mean = np.matmul(z, share.column)
             z -= mean
@@ -110,7 +110,7 @@ def unfold(network, plain, scales, statistics):
 
     Parameters
     ----------
-    network : RegularizedNetwork
+    network : Network
     plain : ndarray of shape (P_plain,)
     scales : list of ndarray of shape (n_units,)
         γ of each hidden layer. A unit whose γ is 0 gets W = 0: it has lost it.
@@ -123,8 +123,8 @@ def unfold(network, plain, scales, statistics):
         mean, variance = statistics[:, start : start + len(gamma)]
         start += len(gamma)
         factor = gamma / np.sqrt(variance + norm.epsilon)
-        W, b = (slot.view(theta)[0] for slot in norm.dense.slots)
+        W, b = (slot.view(theta)[0] for slot in norm.slots)
         W /= np.where(factor == 0.0, 1.0, factor)
         b[:, 0] += factor * mean
-        norm.slot.view(theta)[0, :, 0] = gamma
+        norm.scale.view(theta)[0, :, 0] = gamma
     return theta[0]

@@ -136,6 +136,12 @@ class Activation:
     needs_input = False
     scratch_dtype: type | None = None
 
+    def __call__(self, z):
+        """f(z) in an array of its own, for z of any shape."""
+        a = z.copy()
+        self.forward(z, a, np.empty(z.shape, self.scratch_dtype or z.dtype))
+        return a
+
     def forward(self, z, a, scratch):
         raise NotImplementedError
 
@@ -147,7 +153,8 @@ class Identity(Activation):
     """f(z) = z."""
 
     def forward(self, z, a, scratch):
-        pass
+        if a is not z:
+            a[...] = z
 
     def backward(self, z, a, d, scratch):
         pass

@@ -4,6 +4,8 @@ from math import prod, sqrt
 
 import numpy as np
 
+from skl2._engine.network.batch_norm import BatchNorm, Share
+from skl2._engine.network.dropout import NoDropout
 from skl2._engine.network.layers import ACTIVATIONS, Dense
 
 
@@ -64,66 +66,105 @@ class LossWorkspace:
 
 
 class Workspace:
-    """The arrays a pass over `n_rows` rows writes to, made once and used again."""
+    """The arrays a pass over `n_rows` rows writes to, made once and used again.
+
+    Attributes
+    ----------
+    inputs : list of ndarray
+        What each layer has read in the last forward pass.
+    z, a : list of ndarray
+        Its pre-activation and activation; one array for both where nothing reads z.
+        That of the output layer has no activation.
+    d : list of ndarray
+        The gradient by the input of each layer but the first.
+    """
 
     def __init__(self, network, K, n_rows):
         dtype = network.dtype
         widths = network.layer_sizes[1:]
+        activation = network.activation
 
         def empty(n_units):
             return np.empty((K, n_units, n_rows), dtype)
 
+        self.inputs: list = [None] * len(widths)
         self.a = [empty(n) for n in widths]
         # Where the derivative can't be had from the output, the input is kept apart.
-        keep = network.activation.needs_input
+        keep = network.keeps_z or activation.needs_input
         self.z = [empty(n) for n in widths[:-1]] if keep else list(self.a[:-1])
         self.z.append(self.a[-1])
         self.d = [empty(n) for n in widths[:-1]]
-        scratch = np.empty(
-            K * max(widths) * n_rows, network.activation.scratch_dtype or dtype
-        )
+        scratch = np.empty(K * max(widths) * n_rows, activation.scratch_dtype or dtype)
         self.scratch = [
             scratch[: K * n * n_rows].reshape(K, n, n_rows) for n in widths[:-1]
         ]
         self.ones = np.ones((n_rows, 1), dtype)
         self.loss = LossWorkspace(self.a[-1], self.ones)
+        self.equal_shares = Share(None, n_rows, dtype) if network.norms else None
 
 
 class Network:
     """A stack of K multi-layer perceptrons of one shape.
+
+    A fitted network is its dense layers and activations alone. In training each hidden
+    layer may have batch norm, and the input and each hidden layer may have dropout.
 
     Parameters
     ----------
     layer_sizes : sequence of int
         Units of the input layer, of each hidden layer and of the output layer.
     activation : str
-        Activation of the hidden layers, a key of ``skl2.layers.ACTIVATIONS``.
+        Activation of the hidden layers, a key of ``ACTIVATIONS``.
     dtype : numpy dtype
         float32 or float64; every array of the network has it.
+    batch_norm : bool
+        Whether the hidden layers are ``BatchNorm`` layers. The γ come last in theta:
+        what is before them are the parameters of a network without batch norm.
+    drops : list of Dropout or NoDropout, or None
+        For the input and each hidden layer, see ``make_dropout``; None for no dropout.
+    keeps_z : bool
+        Whether a forward pass leaves z beside a, for ``layer_values``.
     """
 
-    def __init__(self, layer_sizes, activation, dtype):
+    def __init__(
+        self,
+        layer_sizes,
+        activation,
+        dtype,
+        batch_norm=False,
+        drops=None,
+        keeps_z=False,
+    ):
         self.layer_sizes = list(layer_sizes)
         self.activation_name = activation
         self.activation = ACTIVATIONS[activation]()
         self.dtype = np.dtype(dtype)
+        self.keeps_z = keeps_z
         # Units of the widest layer, by which full passes are cut into chunks.
         self.widest = max(self.layer_sizes[1:])
+        *hidden, output = zip(layer_sizes, layer_sizes[1:], strict=False)
+        kind = BatchNorm if batch_norm else Dense
+        self.layers = [*(kind(*sizes) for sizes in hidden), Dense(*output)]
+        self.norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
         self.layout = Layout()
-        self.layers = [
-            Dense(n_in, n_out)
-            for n_in, n_out in zip(layer_sizes, layer_sizes[1:], strict=False)
-        ]
         for layer in self.layers:
             layer.declare(self.layout)
+        for norm in self.norms:
+            norm.declare_scale(self.layout)
+        self.drops = drops or [NoDropout()] * len(self.layers)
+        self._hidden = list(zip(self.layers, self.drops[1:], strict=False))
         self._workspaces = {}
         self.n_members = 0
+
+    def fitted(self):
+        """A network of the same shape without batch norm and dropout, not bound yet."""
+        return Network(self.layer_sizes, self.activation_name, self.dtype)
 
     def initial_theta(self, random_state):
         """Draw the weights of one network, in the order scikit-learn's MLP draws them.
 
         W and b are uniform on ±sqrt(6 / (n_in + n_out)), ±sqrt(2 / ...) for 'logistic'
-        (Glorot & Bengio, 2010). Shape (P,).
+        (Glorot & Bengio, 2010). With batch norm γ = 1 and β = 0. Shape (P,).
         """
         factor = 2.0 if self.activation_name == "logistic" else 6.0
         theta = np.empty((1, self.layout.n_parameters), self.dtype)
@@ -131,6 +172,10 @@ class Network:
             bound = sqrt(factor / (layer.n_in + layer.n_out))
             for slot in layer.slots:
                 slot.view(theta)[...] = random_state.uniform(-bound, bound, slot.shape)
+        for norm in self.norms:
+            _, shift = norm.slots
+            norm.scale.view(theta)[...] = 1.0
+            shift.view(theta)[...] = 0.0
         return theta[0]
 
     def pack(self, coefs, intercepts):
@@ -156,7 +201,8 @@ class Network:
         self.n_members = len(theta)
 
     def select(self, keep):
-        """Called before ``bind`` where members leave; nothing is theirs here."""
+        for part in (*self.norms, *self.drops):
+            part.select(keep)
 
     def bind_fitted(self, coefs, intercepts):
         """Let the layers see the weights of one fitted network, dense or sparse."""
@@ -164,6 +210,13 @@ class Network:
             W = W[np.newaxis] if isinstance(W, np.ndarray) else W
             layer.use(W, b[np.newaxis, :, np.newaxis])
         self.n_members = 1
+
+    def set_running(self, statistics):
+        """Let one-row batches begin with these statistics, (2, n_hidden_units)."""
+        bounds = np.cumsum(self.layer_sizes[1:-2])
+        parts = np.split(statistics.astype(self.dtype), bounds, axis=1)
+        for norm, part in zip(self.norms, parts, strict=True):
+            norm.running = tuple(part[:, np.newaxis, :, np.newaxis])
 
     def workspace(self, n_rows):
         """The buffers for batches of `n_rows` rows.
@@ -174,48 +227,63 @@ class Network:
         if found is None:
             if len(self._workspaces) >= 6:
                 self._workspaces.clear()
-            found = self._workspaces[n_rows] = self._make_workspace(n_rows)
+            found = Workspace(self, self.n_members, n_rows)
+            self._workspaces[n_rows] = found
         return found
 
-    def _make_workspace(self, n_rows):
-        return Workspace(self, self.n_members, n_rows)
-
-    def training_forward(self, x, n_rows, weight):
-        """``forward``, as training does it; `weight` is that of the rows, or None."""
-        return self.forward(x, n_rows)
-
-    def forward(self, x, n_rows):
+    def forward(self, x, n_rows, weight=None, last=-1):
         """Raw predictions of a batch, shape (K, n_outputs, n_rows).
 
-        They lie in a buffer that the next pass overwrites. For `x` see
-        ``Dense.forward``.
+        They lie in a buffer that the next pass overwrites.
+
+        Parameters
+        ----------
+        x : ndarray or sparse matrix
+            See ``Dense.forward``.
+        n_rows : int
+        weight : ndarray of shape (n_rows,) or (K, n_rows), or None
+            Of the rows, for the statistics of batch norm.
+        last : int
+            The layer whose z is wanted, the output layer for -1.
         """
         ws = self.workspace(n_rows)
-        last = len(self.layers) - 1
-        for i, layer in enumerate(self.layers):
-            layer.forward(x, ws.z[i])
-            if i < last:
-                self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
-            x = ws.a[i]
-        return x
-
-    def product(self, x, n_rows, last):
-        """W' x of layer number `last`, in a buffer that the next pass overwrites."""
-        ws = self.workspace(n_rows)
-        for i, layer in enumerate(self.layers[:last]):
+        if self.norms:
+            share = ws.equal_shares
+            if weight is not None:
+                share = Share(weight, n_rows, self.dtype)
+            for norm in self.norms:
+                norm.share = share
+        x = self.drops[0].forward(x)
+        for i, (layer, drop) in enumerate(self._hidden):
+            if i == last:
+                break
+            ws.inputs[i] = x
             layer.forward(x, ws.z[i])
             self.activation.forward(ws.z[i], ws.a[i], ws.scratch[i])
-            x = ws.a[i]
-        self.layers[last].product(x, ws.z[last])
+            x = drop.forward(ws.a[i])
+        ws.inputs[last] = x
+        self.layers[last].forward(x, ws.z[last])
         return ws.z[last]
 
-    def backward(self, x, d_raw, n_rows):
-        """Fill the bound gradient, given that of the loss by the raw predictions."""
+    def layer_values(self, n_rows):
+        """(z, a) of every layer, as the last pass over `n_rows` rows has left them.
+
+        For networks that keep z. The output layer has a = z.
+        """
+        ws = self.workspace(n_rows)
+        return list(zip(ws.z, ws.a, strict=True))
+
+    def backward(self, d_raw, n_rows):
+        """Fill the bound gradient, given that of the loss by the raw predictions.
+
+        The rest is what the last ``forward`` of `n_rows` rows has left.
+        """
         ws = self.workspace(n_rows)
         d = d_raw
         for i in range(len(self.layers) - 1, 0, -1):
             d_in = ws.d[i - 1]
-            self.layers[i].backward(ws.a[i - 1], d, ws.ones, d_in)
+            self.layers[i].backward(ws.inputs[i], d, ws.ones, d_in)
+            self.drops[i].backward(d_in)
             self.activation.backward(ws.z[i - 1], ws.a[i - 1], d_in, ws.scratch[i - 1])
             d = d_in
-        self.layers[0].backward(x, d, ws.ones)
+        self.layers[0].backward(ws.inputs[0], d, ws.ones)

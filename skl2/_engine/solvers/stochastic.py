@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from skl2._engine.network.folding import Plain
-from skl2._engine.network.network import Network
 from skl2._engine.random_streams import NoiseStream
 from skl2._engine.solvers.stopping import Patience
 from skl2._engine.threads import end_if_left
@@ -254,6 +253,7 @@ class StochasticRun:
 
     def _start_validation(self):
         """Until there is a better one, the start is the best epoch."""
+        self._fitted_network = self.objective.network.fitted()
         self._shown = self._publish()
         self._keep_best(np.ones(len(self.members), dtype=bool))
         for result in self.results:
@@ -301,12 +301,8 @@ class StochasticRun:
     def _validate(self):
         """Scores and losses of the parameters as they would be published, (K,) each."""
         self._shown = self._publish()
-        theta = self._shown[0]
-        network = self.objective.network
-        if theta is not self.theta:
-            network = Network(network.layer_sizes, network.activation_name, theta.dtype)
-            network.bind(theta)
-        return self.validation.evaluate(network)
+        self._fitted_network.bind(self._shown[0])
+        return self.validation.evaluate(self._fitted_network)
 
     def _keep_best(self, improved):
         """Keep the parameters of the members whose score is the best so far."""

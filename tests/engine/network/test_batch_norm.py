@@ -71,7 +71,7 @@ def test_training_forward_is_the_textbooks(activation, weighted):
     objective, data, _ = random_objective(activation, weighted=weighted)
     network = objective.network
     x, _, weight = data.batch(slice(0, 11))
-    raw = network.training_forward(x, 11, weight)
+    raw = network.forward(x, 11, weight)
     for k, theta in enumerate(objective.theta):
         expected, _ = forward(parts(network, theta), data.X, activation, weight)
         assert_allclose(raw[k].T, expected, rtol=1e-10, atol=1e-12)

@@ -68,7 +68,9 @@ def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
     theta = network.initial_theta(np.random.RandomState(0))[None]
     network.bind(theta, np.empty_like(theta))
     x = data.batch(slice(0, 5))[0]
-    plain = network.forward(x, 5).copy()
+    fitted = network.fitted()
+    fitted.bind(theta)
+    plain = fitted.forward(x, 5)
     mean, total = 0.0, 0.0
     for kept in product([0, 1], repeat=5):
         chosen = np.array(kept, float)
@@ -87,7 +89,7 @@ def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
         n_in, n_hidden = chosen[:2].sum(), chosen[2:].sum()
         probability = (1 - p_in) ** n_in * p_in ** (2 - n_in)
         probability *= (1 - p_hidden) ** n_hidden * p_hidden ** (3 - n_hidden)
-        mean = mean + probability * network.training_forward(x, 5, None)
+        mean = mean + probability * network.forward(x, 5)
         total += probability
     assert_allclose(total, 1.0, rtol=1e-15)
     assert_allclose(mean, plain, rtol=1e-12)
@@ -111,11 +113,11 @@ def test_gradient_by_finite_differences_at_a_given_mask(activation):
         for i, drop in enumerate(network.drops):
             drop.noise = [noise(10 * i), noise(10 * i + 1)]
             drop._group()
-        raw = network.training_forward(x, 6, None)
+        raw = network.forward(x, 6)
         return (raw * direction).sum(axis=(1, 2))
 
     value()
-    network.backward(x, direction.copy(), 6)
+    network.backward(direction.copy(), 6)
     expected, h = grad.copy(), 1e-6
     for p in range(theta.shape[1]):
         difference = 0.0
