@@ -2,7 +2,7 @@
 
 import importlib
 import pickle
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from skl2._engine.losses import (
     Loss,
     MultinomialLogLoss,
 )
+from skl2._engine.network.average import average, densified, split
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.prediction import check_perceptron
@@ -88,20 +89,21 @@ def compress(estimator):
     True
     """
     check_perceptron(estimator, "compress")
-    coefs = [_dense(c).copy() for c in estimator.coefs_]
-    intercepts = [b.copy() for b in estimator.intercepts_]
-    activation = ACTIVATIONS[estimator._fitted_activation]()
-    n_units = [c.shape[1] for c in coefs[:-1]]
-    # Forwards for constants, backwards for the unread: a removal may cause others.
-    while _drop_constant(coefs, intercepts, activation) or _drop_unread(
-        coefs, intercepts
-    ):
-        pass
-    small = deepcopy(estimator)
+    dense = densified(estimator.coefs_, len(estimator.estimators_))
+    n_units = [c.shape[1] for c in dense[:-1]]
+    networks = split(dense, estimator.intercepts_)
+    for coefs, intercepts in networks:
+        _drop_units(coefs, intercepts, ACTIVATIONS[estimator._fitted_activation]())
+    coefs, intercepts = average(networks, [1.0] * len(networks))
+    # What is left is one network, without those it is the average of.
+    small = copy(estimator)
+    small._networks = None
+    small._progress = None
+    small = deepcopy(small)
+    small.n_estimators = 1
+    small.hidden_layer_sizes = tuple(c.shape[1] for c in coefs[:-1])
     small.coefs_ = coefs
     small.intercepts_ = intercepts
-    small.hidden_layer_sizes = tuple(c.shape[1] for c in coefs[:-1])
-    small._progress = None
     return Compression(
         small,
         [n - c.shape[1] for n, c in zip(n_units, coefs[:-1], strict=True)],
@@ -109,6 +111,15 @@ def compress(estimator):
         (_multiply_adds(estimator.coefs_), _multiply_adds(coefs)),
         (len(pickle.dumps(estimator)), len(pickle.dumps(small))),
     )
+
+
+def _drop_units(coefs, intercepts, activation):
+    """Drop, in place, the units of one network that do nothing."""
+    # Forwards for constants, backwards for the unread: a removal may cause others.
+    while _drop_constant(coefs, intercepts, activation) or _drop_unread(
+        coefs, intercepts
+    ):
+        pass
 
 
 def _multiply_adds(coefs):

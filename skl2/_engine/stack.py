@@ -26,7 +26,12 @@ from skl2._engine.solvers.max_norm import MaxNorm, Projected
 from skl2._engine.solvers.optimizers import SGD, Adam, AdamW, Optimizer
 from skl2._engine.solvers.proximal import minimize_proximal
 from skl2._engine.solvers.schedules import make_schedule
-from skl2._engine.solvers.stochastic import Printer, Progress, StochasticRun
+from skl2._engine.solvers.stochastic import (
+    Printer,
+    Progress,
+    StochasticRun,
+    renumbered,
+)
 from skl2._engine.solvers.stopping import Patience, Validation
 from skl2._engine.threads import blas_threads_for
 
@@ -288,8 +293,25 @@ def train_stack(shape, loss, members, data, score=None, stratify=None, listeners
     data = copy(data)
     with blas_threads_for(shape.layer_sizes, shape.batch_size):
         if shape.solver == "lbfgs":
-            return [_train_lbfgs(shape, loss, m, data, listeners) for m in members]
+            return one_by_one(
+                members,
+                listeners,
+                lambda member, own: _train_lbfgs(shape, loss, member, data, own),
+            )
         return _train_stochastic(shape, loss, members, data, score, stratify, listeners)
+
+
+def one_by_one(members, listeners, train):
+    """The results of ``train(member, listeners)`` for one member after the other.
+
+    Raises KeyboardInterrupt if Ctrl-C leaves members that have not been trained.
+    """
+    results: list = []
+    for k, member in enumerate(members):
+        if results and results[-1].interrupted:
+            raise KeyboardInterrupt
+        results.append(train(member, renumbered(listeners, k)))
+    return results
 
 
 def _train_lbfgs(shape, loss, member, data, listeners):

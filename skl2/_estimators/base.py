@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -24,12 +25,14 @@ from skl2._engine.stack import (
     Member,
     Settings,
     make_network,
+    one_by_one,
     train_stack,
 )
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.alpha_scale import scale_alpha
 from skl2._estimators.callbacks import CallbackSupportMixin, fit_with_callbacks
+from skl2._estimators.ensemble import averaged
 from skl2._estimators.prediction import FittedNetwork
 
 
@@ -84,6 +87,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         max_norm,
         augmentation,
         scoring,
+        n_estimators,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -116,6 +120,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         self.max_norm = max_norm
         self.augmentation = augmentation
         self.scoring = scoring
+        self.n_estimators = n_estimators
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -205,27 +210,68 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             data = self._training_set(
                 X, y, sample_weight, reset=not going_on, validation=validation
             )
-            shape, member = self._describe(data, incremental, going_on)
-            self._warn_if_decay_overshoots(shape, member, data.total_weight)
+            networks = self._make_networks(going_on)
+            shape, members = self._describe(data, networks, incremental, going_on)
+            self._warn_if_decay_overshoots(shape, members[0], data.total_weight)
             alone = going_on or incremental
-            result = self._train(shape, member, data, alone, listeners)
-            self._check_finite(result, data)
-            self._store(shape, member, result, data.n_rows, going_on, incremental)
+            results = self._train(shape, members, data, alone, listeners)
+            for network, member, result in zip(networks, members, results, strict=True):
+                network._check_finite(result, data)
+                network._store(
+                    shape, member, result, data.n_rows, going_on, incremental
+                )
+            self._networks = None
+            if self.n_estimators > 1:
+                vars(self).update(averaged(networks), _networks=networks)
+            self._warn_of_the_end(shape, results, incremental)
         return self
 
-    def _train(self, shape, member, data, alone, listeners):
+    def _stream(self):
+        """The stream of `random_state`; candidates of a search share one for None."""
+        seat = self._seat
+        if self.random_state is None and seat is not None and seat.bank.active:
+            return np.random.RandomState(seat.bank.seed)
+        return check_random_state(self.random_state)
+
+    def _make_networks(self, going_on=False):
+        """The estimators of the single networks: this one, if it has one alone."""
+        if going_on and len(self.estimators_) != self.n_estimators:
+            raise ValueError(
+                f"n_estimators={self.n_estimators}, but the previous fit has "
+                f"{len(self.estimators_)} network(s): restore n_estimators, or set "
+                "warm_start=False to start anew."
+            )
+        if self.n_estimators == 1:
+            return [self]
+        params = self.get_params(deep=False) | {"n_estimators": 1}
+        if going_on:
+            del params["random_state"]
+            return [copy(network).set_params(**params) for network in self.estimators_]
+        seeds = self._stream().randint(2**31 - 1, size=self.n_estimators).tolist()
+        networks = [type(self)(**params | {"random_state": seed}) for seed in seeds]
+        return [network._like(self) for network in networks]
+
+    def _train(self, shape, members, data, alone, listeners):
         """Train alone, or let the bank of a search train all its candidates."""
         score, stratify = self._validation(data)
         if self._seat is not None and self._seat.bank.active and not alone:
-            return self._seat.bank.result(
-                self, self._seat, (shape, member), data, (score, stratify)
+            return self._seat.bank.results(
+                self, self._seat, (shape, members), data, (score, stratify)
             )
         for listener in listeners:
-            listener.start(shape)
-        (result,) = train_stack(
-            shape, self._loss(), [member], data, score, stratify, listeners
+            listener.start(shape, len(members))
+
+        def train(members, listeners):
+            return train_stack(
+                shape, self._loss(), members, data, score, stratify, listeners
+            )
+
+        if not alone and not self.warm_start:
+            return train(members, listeners)
+        # Only a stack of one keeps its state, to be continued.
+        return one_by_one(
+            members, listeners, lambda member, own: train([member], own)[0]
         )
-        return result
 
     def __sklearn_clone__(self):
         cloned = super().__sklearn_clone__()
@@ -326,22 +372,30 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
         return data.X.shape[1], *hidden, len(data.y)
 
-    def _describe(self, data, incremental=False, going_on=False):
-        """The engine's description of this fit."""
+    def _describe(self, data, networks, incremental=False, going_on=False):
+        """The engine's description of this fit: one member for each network."""
         shape = self._shape(data, incremental)
-        member = self._member(data, len(shape.layer_sizes) - 1)
-        if going_on:
-            member.theta = self._fitted_theta(shape)
-            if shape.batch_norm:
-                moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
-                member.statistics = self._statistics_rows, np.hstack(moments)
-            member.rows_seen = self.t_
-            progress = getattr(self, "_progress", None)
-            if progress is not None:
-                # A copy: should this call fail, the next one finds it as it was.
-                member.progress = deepcopy(progress)
-                member.random_state = member.progress.stream
-        return shape, member
+        own = self._member(data, len(shape.layer_sizes) - 1)
+        members = []
+        for network in networks:
+            member = replace(own, random_state=network._stream())
+            if going_on:
+                network._continue(member, shape)
+            members.append(member)
+        return shape, members
+
+    def _continue(self, member, shape):
+        """Let `member` begin where this network ended."""
+        member.theta = self._fitted_theta(shape)
+        if shape.batch_norm:
+            moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
+            member.statistics = self._statistics_rows, np.hstack(moments)
+        member.rows_seen = self.t_
+        progress = getattr(self, "_progress", None)
+        if progress is not None:
+            # A copy: should this call fail, the next one finds it as it was.
+            member.progress = deepcopy(progress)
+            member.random_state = member.progress.stream
 
     def _shape(self, data, incremental):
         """What all members of a stack have in common."""
@@ -394,7 +448,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             beta_1=float(self.beta_1),
             beta_2=float(self.beta_2),
             epsilon=float(self.epsilon),
-            random_state=check_random_state(self.random_state),
+            random_state=self._stream(),
             dropout=parameters.check_dropout(self.dropout, n_weight_layers - 1),
             max_norm=None if self.max_norm is None else float(self.max_norm),
         )
@@ -550,7 +604,6 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None
         self._store_batch_norm(shape, result, n_rows, going_on and incremental)
-        self._warn_of_the_end(shape, result, incremental)
 
     def _set_weights(self, theta, shape):
         vars(self).update(self._learned(shape.layer_sizes, theta))
@@ -570,27 +623,32 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             digest = sha256(result.theta).hexdigest()
             self._progress.unfolded = digest, result.unfolded
 
-    def _warn_of_the_end(self, shape, result, incremental):
-        if result.interrupted:
+    def _warn_of_the_end(self, shape, results, incremental):
+        if any(result.interrupted for result in results):
             warn("Training interrupted by user.")
-        elif result.converged or incremental or result.diverged_at is not None:
+        unfinished = [r for r in results if not (r.converged or r.interrupted)]
+        unfinished = [r for r in unfinished if r.diverged_at is None]
+        if not unfinished or incremental:
             return
-        elif shape.learning_rate == "cosine" and shape.solver != "lbfgs":
+        if shape.learning_rate == "cosine" and shape.solver != "lbfgs":
             # The schedule is at its end, by which training is to be over.
             return
-        elif self._seat is not None and self._seat.bank.sums_up:
+        many = f" ({len(unfinished)} of {len(results)} networks)"
+        which = many if len(results) > 1 else ""
+        if self._seat is not None and self._seat.bank.sums_up:
             self._seat.bank.n_unconverged += 1
         elif shape.solver == "lbfgs":
+            last = unfinished[-1]
             warn(
-                f"lbfgs failed to converge after {result.n_iter} iteration(s): "
-                f"{result.message}. Increase max_iter ({self.max_iter}) or max_fun "
+                f"lbfgs failed to converge after {last.n_iter} iteration(s){which}: "
+                f"{last.message}. Increase max_iter ({self.max_iter}) or max_fun "
                 f"({self.max_fun}), or scale the data.",
                 ConvergenceWarning,
             )
         else:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
-                "and the optimization hasn't converged yet.",
+                f"and the optimization hasn't converged yet{which}.",
                 ConvergenceWarning,
             )
 

@@ -22,10 +22,13 @@ def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
     n_epochs : int
         Largest number of epochs; 0 where they can't be told apart, as in a stack.
     """
-    context = estimator._init_callback_context(max_subtasks=n_epochs)
+    n_networks = estimator.n_estimators
+    n_subtasks = n_epochs if n_networks == 1 or n_epochs == 0 else n_networks
+    context = estimator._init_callback_context(max_subtasks=n_subtasks)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     tasks = EpochTasks(context, estimator, X, y, sample_weight)
     train([tasks] if n_epochs else [])
+    tasks.end()
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=dict
     )
@@ -34,10 +37,11 @@ def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
 class EpochTasks:
     """A listener that makes of each epoch a task that callbacks hear of.
 
-    The ``fitted_estimator`` they get is a copy that predicts as if training had stopped
-    after the epoch; its ``epoch_metrics_`` is a dict of loss (J), penalty,
-    validation_score and validation_loss (or None), and for each layer sparsity and
-    weight_norm, ‖W_l‖_F.
+    The epochs of an ensemble belong to tasks called 'network', one for each of them.
+    The ``fitted_estimator`` that callbacks get is a copy that predicts as if the
+    training of the network had stopped after the epoch; its ``epoch_metrics_`` is a
+    dict of loss (J), penalty, validation_score and validation_loss (or None), and for
+    each layer sparsity and weight_norm, ‖W_l‖_F.
 
     Parameters
     ----------
@@ -53,18 +57,36 @@ class EpochTasks:
         self.arguments = {"estimator": estimator, "X": X, "y": y}
         if sample_weight is not None:
             self.arguments["metadata"] = {"sample_weight": sample_weight}
+        self.networks = []
 
-    def start(self, shape):
-        """Take the Shape of the network that is about to be trained."""
+    def start(self, shape, n_networks):
+        """Take the Settings and the number of the networks about to be trained."""
         self.shape = shape
+        self.networks = [self.context]
+        if n_networks == 1:
+            return
+        self.networks = [
+            self.context.subcontext(task_name="network", max_subtasks=shape.max_iter)
+            for _ in range(n_networks)
+        ]
+        for network in self.networks:
+            network.call_on_fit_task_begin(**self.arguments)
 
     def __call__(self, report):
-        epoch = self.context.subcontext(task_name="epoch")
+        epoch = self.networks[report.member].subcontext(task_name="epoch")
         epoch.call_on_fit_task_begin(**self.arguments)
         return epoch.call_on_fit_task_end(
             **self.arguments,
             reconstruction_attributes=lambda: self._reconstructed(report),
         )
+
+    def end(self):
+        """End the tasks of the networks of an ensemble."""
+        for network in self.networks:
+            if network is not self.context:
+                network.call_on_fit_task_end(
+                    **self.arguments, reconstruction_attributes=dict
+                )
 
     def _reconstructed(self, report):
         attributes = self.estimator._after_epoch(self.shape, report)

@@ -164,6 +164,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
         (its name or ``scorer(estimator, X, y)``), or accuracy.
 
+    n_estimators : int, default=1
+        K, the number of networks, which are trained together and differ in their
+        seeds, ``check_random_state(random_state).randint(2**31 - 1, size=K)``. The
+        fitted model is their mean before softmax or logistic: one network of
+        K times the hidden units.
+
     class_weight : dict, 'balanced', list of dict or None, default=None
         Weights of the classes, {class: weight} (1 where not given); 'balanced' is
         (sum of weights) / (n_classes * sum of weights in the class). For multilabel
@@ -175,13 +181,21 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     classes_ : ndarray of shape (n_classes,)
         Class labels; the column numbers for multilabel targets.
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer (CSR matrices after ``sparsify``).
+        Weights of each layer (CSR matrices after ``sparsify``). With `n_estimators` > 1
+        those of the average: the units of the networks stand side by side, and from the
+        second hidden layer on they are a block-diagonal ``scipy.sparse.bsr_matrix``.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    estimators_ : list of MLPClassifier
+        The single networks, each equal to its fit alone; [self] if there is one only.
+        Losses, scores and curves of the ensemble are the means over them (in a curve a
+        network that has stopped counts with its last value), its `n_iter_` and `t_` the
+        largest.
     alpha_ : ndarray of shape (n_layers - 1,)
         λ of each weight layer, as used.
     sparsity_ : ndarray of shape (n_layers - 1,)
-        Share of exact zeros in each layer's weights.
+        Share of exact zeros in each layer's weights (of an ensemble those between its
+        networks as well, see `coefs_`).
     feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of each input's outgoing weights; 0 for an input that is not used.
     loss_ : float
@@ -287,6 +301,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_norm=None,
         augmentation=None,
         scoring=None,
+        n_estimators=1,
         class_weight=None,
     ):
         super().__init__(
@@ -321,6 +336,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             max_norm=max_norm,
             augmentation=augmentation,
             scoring=scoring,
+            n_estimators=n_estimators,
         )
         self.class_weight = class_weight
 

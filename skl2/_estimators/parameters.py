@@ -117,6 +117,7 @@ COMMON = {
     "max_norm": [Choice(None), Number(Real, "(0, inf)")],
     "augmentation": [Choice(None), Callable()],
     "scoring": [Choice("loss", None), ScorerName(), Callable()],
+    "n_estimators": [Number(Integral, "[1, inf)")],
 }
 
 REGRESSOR = COMMON | {

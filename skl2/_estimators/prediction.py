@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2._engine.data import TrainingSet, row_chunks
+from skl2._engine.network.average import densified
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.network import Network
 from skl2._engine.threads import blas_threads_for
@@ -43,6 +44,14 @@ class FittedNetwork:
     _fitted_dropout: tuple
     # Set by ``mc_dropout``, on a copy: predictions are then with dropout.
     _mc_noise: Any = None
+    # The single networks of an ensemble.
+    _networks: list | None = None
+
+    @property
+    def estimators_(self):
+        """The fitted single networks: `n_estimators` of them, or this one alone."""
+        check_is_fitted(self)
+        return [self] if self._networks is None else list(self._networks)
 
     def _bound_network(self, dtype, keeps_z=False):
         """The network of the fitted layers, bound to their weights."""
@@ -114,17 +123,22 @@ class FittedNetwork:
         self : object
         """
         self.coefs_ = [sparse.csr_matrix(c) for c in self.coefs_]
+        for c in self.coefs_:
+            # Of a block-diagonal matrix all of each block is stored.
+            c.eliminate_zeros()
         return self
 
     @available_if(_fitted)
     def densify(self):
         """Convert `coefs_` back to arrays; undoes ``sparsify``.
 
+        Block-diagonal layers of an ensemble become the BSR matrices they were.
+
         Returns
         -------
         self : object
         """
-        self.coefs_ = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
+        self.coefs_ = densified(self.coefs_, len(self.estimators_))
         return self
 
 

@@ -164,16 +164,30 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
         (its name or ``scorer(estimator, X, y)``), or R².
 
+    n_estimators : int, default=1
+        K, the number of networks, which are trained together and differ in their
+        seeds, ``check_random_state(random_state).randint(2**31 - 1, size=K)``. The
+        fitted model is their mean, for 'poisson' of the logarithms: one network of
+        K times the hidden units.
+
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer (CSR matrices after ``sparsify``).
+        Weights of each layer (CSR matrices after ``sparsify``). With `n_estimators` > 1
+        those of the average: the units of the networks stand side by side, and from the
+        second hidden layer on they are a block-diagonal ``scipy.sparse.bsr_matrix``.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
+    estimators_ : list of MLPRegressor
+        The single networks, each equal to its fit alone; [self] if there is one only.
+        Losses, scores and curves of the ensemble are the means over them (in a curve a
+        network that has stopped counts with its last value), its `n_iter_` and `t_` the
+        largest.
     alpha_ : ndarray of shape (n_layers - 1,)
         λ of each weight layer, as used.
     sparsity_ : ndarray of shape (n_layers - 1,)
-        Share of exact zeros in each layer's weights.
+        Share of exact zeros in each layer's weights (of an ensemble those between its
+        networks as well, see `coefs_`).
     feature_importances_ : ndarray of shape (`n_features_in_`,)
         Norm of each input's outgoing weights; 0 for an input that is not used.
     loss_ : float
@@ -274,6 +288,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         max_norm=None,
         augmentation=None,
         scoring=None,
+        n_estimators=1,
     ):
         super().__init__(
             loss=loss,
@@ -307,6 +322,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             max_norm=max_norm,
             augmentation=augmentation,
             scoring=scoring,
+            n_estimators=n_estimators,
         )
         self.huber_delta = huber_delta
 

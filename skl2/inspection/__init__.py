@@ -16,6 +16,7 @@ from skl2.inspection._mc_dropout import mc_dropout
 from skl2.inspection._optimality import optimality
 from skl2.inspection._path import RegularizationPathDisplay
 from skl2.inspection._regime_display import LinearRegimeDisplay
+from skl2.inspection._spread import spread
 from skl2.inspection._weights import WeightDisplay
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "linear_regime",
     "mc_dropout",
     "optimality",
+    "spread",
 ]

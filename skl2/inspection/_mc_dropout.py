@@ -2,12 +2,12 @@
 
 from copy import copy
 
-import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_random_state
 
 from skl2._engine.random_streams import NoiseStream
 from skl2._estimators.prediction import check_perceptron
+from skl2.inspection._spread import mean_and_std
 
 
 def mc_dropout(estimator, X, n_passes=100, random_state=None):
@@ -59,10 +59,4 @@ def mc_dropout(estimator, X, n_passes=100, random_state=None):
     model = copy(estimator)
     model._mc_noise = NoiseStream(check_random_state(random_state))
     predict = model.predict_proba if is_classifier(estimator) else model.predict
-    mean, squares = 0.0, 0.0
-    for n in range(1, n_passes + 1):
-        # Welford's recurrence: no difference of large sums.
-        shift = predict(X).astype(np.float64) - mean
-        mean = mean + shift / n
-        squares = squares + shift * shift * ((n - 1) / n)
-    return mean, np.sqrt(squares / n_passes)
+    return mean_and_std(predict(X) for _ in range(int(n_passes)))

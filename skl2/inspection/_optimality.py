@@ -1,5 +1,7 @@
 """Looking into a fitted network: how far it is from a minimum, how sure it is."""
 
+import numpy as np
+
 from skl2._engine.stack import make_objective
 from skl2._estimators.prediction import check_perceptron
 
@@ -17,6 +19,8 @@ def optimality(estimator, X, y, sample_weight=None):
     Under 'group_l1' the absolute values of a row of the first layer are its norms: with
     w all weights of an input and s = λ / (2m), max(‖∂J_smooth/∂w‖ - s, 0) where w = 0,
     else ‖∂J_smooth/∂w + s w / ‖w‖‖.
+
+    The networks of an ensemble minimise a J each: the distance is that of the farthest.
 
     0 means that the layer is stationary: no step along its parameters lowers J to first
     order. It is the honest answer to "did it converge?".
@@ -63,9 +67,10 @@ def optimality(estimator, X, y, sample_weight=None):
             "alone: its gradient does not say whether it has converged."
         )
     data = estimator._training_set(X, y, sample_weight, reset=False)
-    shape, member = estimator._describe(data, going_on=True)
+    networks = estimator.estimators_
+    shape, members = estimator._describe(data, networks, going_on=True)
     objective = make_objective(
-        shape, estimator._loss(), [member], data, data.total_weight
+        shape, estimator._loss(), members, data, data.total_weight
     )
-    objective.bind(member.theta[None])
-    return objective.optimality()[0]
+    objective.bind(np.stack([member.theta for member in members]))
+    return objective.optimality().max(axis=0)

@@ -89,11 +89,12 @@ class _ScaleProbe:
     active = True
     finished = False
     sums_up = False
+    seed = 0
 
     def share_of_rows(self, data):
         return 1.0
 
-    def result(self, estimator, location, description, data, validation):
+    def results(self, estimator, location, description, data, validation):
         n_layers = len(description[0].layer_sizes) - 1
         scale = scale_alpha(data, estimator._loss(), estimator.penalty, n_layers)
         raise _Found(scale, data.total_weight)

@@ -170,7 +170,11 @@ def regularization_path(
     template = clone(estimator).set_params(penalty=penalty, alpha="scale", **params)
     template._check_parameters(incremental=False)
     data = template._training_set(X, y, sample_weight, reset=True)
-    shape, member = template._describe(data)
+    if template.n_estimators > 1:
+        raise ValueError(
+            f"A path is that of one network, got n_estimators={template.n_estimators}."
+        )
+    shape, (member,) = template._describe(data, [template])
     alphas = alpha_grid(alphas, float(member.alpha[0]))
     thetas: list[np.ndarray] = []
     start = None

@@ -120,8 +120,8 @@ class SharedFits:
         """From now on clones do not carry the bank any more: the refit is to come."""
         self.finished = True
 
-    def result(self, estimator, seat, description, data, validation):
-        """The training result of `estimator` on `data`; see ``train_stack``.
+    def results(self, estimator, seat, description, data, validation):
+        """The training results of `estimator` on `data`; see ``train_stack``.
 
         Raises what the training of its stack has raised, as its own fit would.
 
@@ -131,41 +131,45 @@ class SharedFits:
             The estimator that is being fitted.
         seat : Seat
             Where in the searched estimator it sits.
-        description : (Shape, Member)
+        description : (Shape, list of Member)
         data : TrainingSet
         validation : tuple
             Score and stratification for early stopping.
+
+        Returns
+        -------
+        results : list of Result, one a member
         """
         digest = data.digest()
-        self._seeded(estimator, description[1])
-        key = (digest, description[0], description[1].key())
-        if key not in self._results:
-            todo = {key: (estimator._loss(), description, validation)}
+        shape, members = description
+        keys = [(digest, shape, member.key()) for member in members]
+        if not all(key in self._results for key in keys):
+            described = [(description, estimator._loss(), validation)]
             for other in self._companions(estimator, seat):
-                found = _describe(other, estimator, data)
-                if found is not None:
-                    (shape, member), _, _ = found
-                    self._seeded(estimator, member)
-                    other_key = (digest, shape, member.key())
-                    if other_key not in self._results:
-                        todo.setdefault(other_key, (found[1], found[0], found[2]))
+                described.append(_describe(other, estimator, data))
+            todo: dict = {}
+            for (settings, own), loss, score in filter(None, described):
+                for member in own:
+                    key = (digest, settings, member.key())
+                    if key not in self._results:
+                        todo.setdefault(key, (loss, (settings, member), score))
             self._train(todo, data)
-        result = self._results[key]
-        if isinstance(result, ValueError):
-            # A new one: the same object would gather the traceback of every raise.
-            raise ValueError(*result.args)
+        results = [self._results[key] for key in keys]
+        for result in results:
+            if isinstance(result, ValueError):
+                # A new one: the same object would gather the traceback of every raise.
+                raise ValueError(*result.args)
         self.n_fits += 1
         if self.records is not None:
-            self.records.append(_described(description[0], result.theta))
-        return result
+            self.records.append(_described(shape, [r.theta for r in results]))
+        return results
 
-    def _seeded(self, estimator, member):
-        if estimator.random_state is not None:
-            return
+    @property
+    def seed(self):
+        """The seed that all candidates have where random_state=None."""
         if self._seed is None:
-            # The candidates share their initial weights.
             self._seed = np.random.randint(np.iinfo(np.int32).max)  # noqa: NPY002
-        member.random_state = np.random.RandomState(self._seed)
+        return self._seed
 
     def _companions(self, estimator, seat):
         """Parameters of the candidates that may share this estimator's data."""
@@ -254,13 +258,14 @@ def _train_together(shape, loss, members, data, validation):
     return results
 
 
-def _described(settings, theta):
-    """(share of zeros of each weight layer, inputs in use) of one network."""
+def _described(settings, thetas):
+    """(share of zeros of each weight layer, inputs in use) of networks together."""
+    theta = np.stack(thetas)
     layout = Network(settings.layer_sizes, settings.activation, theta.dtype).layout
-    weights = [theta[columns] for columns in layout.weights]
-    first = weights[0].reshape(layout.weight_shapes[0])
+    weights = [theta[:, columns] for columns in layout.weights]
+    first = weights[0].reshape(len(theta), *layout.weight_shapes[0])
     sparsity = np.array([np.mean(w == 0) for w in weights])
-    return sparsity, int(first.any(axis=1).sum())
+    return sparsity, int(first.any(axis=(0, 2)).sum())
 
 
 def _describe(params, estimator, data):
@@ -275,7 +280,8 @@ def _describe(params, estimator, data):
             other._check_parameters(incremental=False)
             if not other._encodes_like(estimator):
                 return None
-            return other._describe(data), other._loss(), other._validation(data)
+            description = other._describe(data, other._make_networks())
+            return description, other._loss(), other._validation(data)
     except (TypeError, ValueError):
         return None
 

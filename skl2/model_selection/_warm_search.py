@@ -245,7 +245,7 @@ class _Search:
 
     def _describe(self):
         """The L-BFGS fit of this network, and a member with one seed for all folds."""
-        shape, member = self.template._describe(self.data)
+        shape, (member,) = self.template._describe(self.data, [self.template])
         seed = self.template.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)

@@ -109,6 +109,47 @@ def test_a_failed_fit_closes_its_callbacks(Estimator):
     assert not hasattr(model, "_callback_fit_ctx")
 
 
+class ByNetwork(Recorder):
+    """Keeps what is told of each network of an ensemble."""
+
+    def __init__(self, stop=None):
+        super().__init__()
+        # {network: number of its last epoch}
+        self.stop = stop or {}
+        self.losses, self.coefs = {}, {}
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.ended.append((context.estimator_name, context.task_name))
+        if context.task_name == "epoch":
+            network = context.parent.task_id
+            metrics = fitted_estimator.epoch_metrics_
+            self.losses.setdefault(network, []).append(metrics["loss"])
+            self.coefs[network] = fitted_estimator.coefs_
+            return metrics["epoch"] == self.stop.get(network)
+
+
+@both
+@pytest.mark.parametrize("params", [{}, {"warm_start": True}, {"solver": "lbfgs"}])
+def test_epochs_of_an_ensemble_belong_to_its_networks(Estimator, params):
+    recorder = ByNetwork(stop={0: 2, 2: 4})
+    model = make(Estimator, n_estimators=3, **params).set_callbacks(recorder)
+    fit_quietly(model, X, Y[Estimator])
+    assert [network.n_iter_ for network in model.estimators_] == [2, 6, 4]
+    assert model.n_iter_ == 6
+    name = Estimator.__name__
+    assert recorder.begun[:2] == [(name, "fit"), (name, "network")]
+    assert sorted(recorder.begun) == sorted(recorder.ended)
+    assert recorder.begun.count((name, "network")) == 3
+    assert recorder.begun.count((name, "epoch")) == 12
+    assert recorder.open == 0
+    for k, network in enumerate(model.estimators_):
+        assert recorder.losses[k] == network.loss_curve_
+        for a, b in zip(recorder.coefs[k], network.coefs_, strict=True):
+            assert_array_equal(a, b)
+        # They are the ensemble's alone.
+        assert not hasattr(network, "_skl_callbacks")
+
+
 @both
 def test_in_a_search_over_a_pipeline(Estimator):
     recorder = Propagated()

@@ -142,7 +142,7 @@ def test_batch_norm_trajectory(solver):
         random_state=0,
     ).fit(X, y)
     data = model._training_set(X, y, None, reset=False)
-    network = make_network(model._describe(data)[0])
+    network = make_network(model._describe(data, [model])[0])
     start = network.initial_theta(np.random.RandomState(0))
     net = TorchNet((4, 6, 5, 1), "tanh", True)
     net.load(network, start)

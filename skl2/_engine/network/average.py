@@ -122,6 +122,30 @@ def diagonal_blocks(matrix):
     return blocks if diagonal else None
 
 
+def densified(coefs, n_networks):
+    """Arrays of sparse matrices, and the blocks of what is block-diagonal.
+
+    Parameters
+    ----------
+    coefs : list of {ndarray, sparse matrix}
+        Weights of a network, or of the average of `n_networks` networks.
+    n_networks : int
+    """
+    # The first and the last layer of an average are dense.
+    parts = [1] + [n_networks] * (len(coefs) - 2) + [1] * (len(coefs) > 1)
+    return [_densified(W, K) for W, K in zip(coefs, parts, strict=True)]
+
+
+def _densified(W, K):
+    if not sparse.issparse(W) or diagonal_blocks(W) is not None:
+        return W
+    n_in, n_out = (n // K for n in W.shape)
+    rows = [W[k * n_in : (k + 1) * n_in] for k in range(K)]
+    return block_diagonal(
+        [r[:, k * n_out : (k + 1) * n_out].toarray() for k, r in enumerate(rows)]
+    )
+
+
 def split(coefs, intercepts):
     """The networks that sum up to a network with block-diagonal layers.
 

@@ -1,6 +1,6 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -128,6 +128,11 @@ class EpochReport:
     member: int
     result: Result
     parameters: object
+
+
+def renumbered(listeners, k):
+    """The same for a stack of one that stands for member `k` of a larger stack."""
+    return [lambda r, own=own: own(replace(r, member=k)) for own in listeners]
 
 
 class Printer:

@@ -153,7 +153,7 @@ def test_a_fitted_estimator_is_the_folded_network(weight, dtype, tol):
     fit_quietly(model, X.astype(dtype), Y, sample_weight=weight)
     _, unfolded = model._progress.unfolded
     data = model._training_set(X.astype(dtype), Y, None, reset=False)
-    network = make_network(model._describe(data)[0])
+    network = make_network(model._describe(data, [model])[0])
     theta = parts(network, unfolded)
     expected, moments = forward(theta, X.astype(dtype), "tanh", weight)
     # Statistics are those of the whole training set, and predict is a plain network.

@@ -1,0 +1,67 @@
+"""What an ensemble is and reports: the average of its single networks."""
+
+import numpy as np
+
+from skl2._engine.network.average import average
+
+# What all networks agree in.
+SHARED = (
+    "_fitted_activation",
+    "_fitted_dropout",
+    "_fitted_loss",
+    "alpha_",
+    "n_layers_",
+    "n_outputs_",
+    "out_activation_",
+)
+CURVES = (
+    "loss_curve_",
+    "penalty_curve_",
+    "validation_scores_",
+    "validation_loss_curve_",
+)
+
+
+def averaged(networks):
+    """The fitted attributes of an ensemble, given its fitted estimators.
+
+    Weights are those of the average of the raw predictions, losses and scores the means
+    over the networks; in a curve a network that has stopped counts with its last value.
+    The number of epochs is that of the longest run.
+    """
+    first = networks[0]
+    attributes = {name: getattr(first, name) for name in SHARED}
+    coefs, intercepts = average([(n.coefs_, n.intercepts_) for n in networks])
+    attributes |= {"coefs_": coefs, "intercepts_": intercepts}
+    for name in ("n_iter_", "t_"):
+        attributes[name] = max(getattr(n, name) for n in networks)
+    for name in ("loss_", "best_loss_", "best_validation_score_"):
+        attributes[name] = _mean([getattr(n, name) for n in networks])
+    for name in CURVES:
+        attributes[name] = _mean_curve([getattr(n, name) for n in networks])
+    attributes["batch_norm_"] = _side_by_side([n.batch_norm_ for n in networks])
+    # Each network has its own, to go on from.
+    attributes["_progress"] = None
+    return attributes
+
+
+def _mean(values):
+    return None if values[0] is None else float(np.mean(values))
+
+
+def _mean_curve(curves):
+    if curves[0] is None:
+        return None
+    length = max(len(curve) for curve in curves)
+    padded = [curve + curve[-1:] * (length - len(curve)) for curve in curves]
+    return np.mean(padded, axis=0).tolist()
+
+
+def _side_by_side(norms):
+    """Batch-norm parameters of the hidden layers, whose units stand side by side."""
+    if norms[0] is None:
+        return None
+    return [
+        {name: np.concatenate([units[name] for units in layer]) for name in layer[0]}
+        for layer in zip(*norms, strict=True)
+    ]
