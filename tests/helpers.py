@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import check_estimator
 from threadpoolctl import threadpool_info
 
 from skl2._engine.data import TrainingSet
@@ -181,6 +182,20 @@ class Recorded(np.ndarray):
             kwargs["out"] = tuple(plain(x) for x in out)
         result = getattr(ufunc, method)(*(plain(x) for x in inputs), **kwargs)
         return out[0] if out and out[0] is not None else Recorded(result, self.log)
+
+
+def assert_estimator_contract(estimator, cannot_hold=None):
+    """scikit-learn's checks of an estimator: those in `cannot_hold` fail, no others."""
+    cannot_hold = cannot_hold or {}
+    outcomes = {"passed": {}, "failed": {}, "xfail": {}, "skipped": {}}
+    for result in check_estimator(
+        estimator, on_skip=None, on_fail=None, expected_failed_checks=cannot_hold
+    ):
+        outcomes[result["status"]][result["check_name"]] = result["exception"]
+    failed = outcomes["failed"]
+    if failed:
+        raise ExceptionGroup(f"{estimator}: {', '.join(failed)}", list(failed.values()))
+    assert not set(outcomes["passed"]) & set(cannot_hold)
 
 
 def blas_threads():

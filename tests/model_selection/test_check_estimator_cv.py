@@ -1,7 +1,7 @@
 """scikit-learn's estimator checks of the CV estimators: zero failures."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from helpers import assert_estimator_contract
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
@@ -13,18 +13,18 @@ COMMON = {"hidden_layer_sizes": (3,), "alphas": [1.0, 10.0], "cv": 2, "max_iter"
 CONFIGURATIONS = [
     # Few steps: L-BFGS amplifies the rounding in which weights and repeats differ.
     {"solver": "lbfgs", "max_iter": 20},
-    {"solver": "lbfgs", "max_iter": 20, "search": "grid"},
-    {"penalty": "l1", "hidden_layer_sizes": (), "learning_rate_init": 0.05},
-    {"solver": "adam", "learning_rate_init": 0.05},
+]
+CONFIGURATIONS += [
+    pytest.param(params, marks=pytest.mark.long)
+    for params in [
+        {"solver": "lbfgs", "max_iter": 20, "search": "grid"},
+        {"penalty": "l1", "hidden_layer_sizes": (), "learning_rate_init": 0.05},
+        {"solver": "adam", "learning_rate_init": 0.05},
+    ]
 ]
 
 
-@parametrize_with_checks(
-    [
-        Estimator(**(COMMON | params))
-        for Estimator in (MLPClassifierCV, MLPRegressorCV)
-        for params in CONFIGURATIONS
-    ]
-)
-def test_estimator_contract(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("params", CONFIGURATIONS, ids=str)
+@pytest.mark.parametrize("Estimator", [MLPClassifierCV, MLPRegressorCV])
+def test_estimator_contract(Estimator, params):
+    assert_estimator_contract(Estimator(**(COMMON | params)))
