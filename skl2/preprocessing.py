@@ -13,7 +13,7 @@ from sklearn.utils.validation import (
 )
 
 # Columns with at most so many distinct values get no ramps.
-_FEW_VALUES = 10
+FEW_VALUES = 10
 # Values encoded at once: 2 MB of float64, which a cache holds through all operations.
 _BLOCK_SIZE = 2**18
 
@@ -87,7 +87,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     indicator; a NaN that `transform` meets there is encoded as the mean.
 
     **Beyond the ends** of the training values ramps stay at 0 or 1, and the column goes
-    on, unless `clip` holds it. (The ramps of the source go on; it leaves the column out.)
+    on, unless `clip` holds it. (The ramps of the source go on.)
 
     **Constant columns** are 0, also for values not seen in `fit`: a network has no way
     to learn a weight for them.
@@ -280,7 +280,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return X
 
     def _bin_edges(self, present):
-        if not self.n_bins or len(present.values) <= _FEW_VALUES:
+        if not self.n_bins or len(present.values) <= FEW_VALUES:
             return np.array([])
         return np.unique(present.quantiles(self.n_bins))
 

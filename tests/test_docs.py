@@ -107,8 +107,9 @@ ESTIMATORS = [
     MLPClassifier(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
     MLPClassifier(**SMALL, solver="lbfgs"),
     MLPRegressor(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
-    model_selection.MLPClassifierCV(**SMALL, alphas=2),
-    model_selection.MLPRegressorCV(**SMALL, alphas=2),
+    model_selection.MLPClassifierCV((3,), n_estimators=2, alphas=[1.0]),
+    model_selection.MLPRegressorCV(hidden_layer_sizes=(3,), alphas=[1.0]),
+    model_selection.AlphaSearchCV(MLPClassifier(**SMALL), alphas=[1.0]),
     model_selection.StackedGridSearchCV(MLPClassifier(**SMALL), GRID),
     model_selection.StackedRandomizedSearchCV(MLPClassifier(**SMALL), GRID, n_iter=1),
 ]

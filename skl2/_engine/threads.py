@@ -10,7 +10,6 @@ from typing import Any
 import joblib
 import threadpoolctl
 from joblib.parallel import ThreadingBackend, get_active_backend
-from sklearn.utils import gen_even_slices
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
@@ -35,26 +34,6 @@ def worth_threads(layer_sizes, n_rows):
     pairs = zip(layer_sizes, layer_sizes[1:], strict=False)
     per_row = sum((n_in + ACTIVATION) * n_out for n_in, n_out in pairs)
     return n_rows * per_row > THREADED_PASS
-
-
-def groups(n_tasks, layer_sizes, n_rows, n_jobs=None):
-    """Slices that share `n_tasks` pieces of work out to the workers of joblib.
-
-    One slice for all where the pieces are small: they are then one stack.
-
-    Parameters
-    ----------
-    n_tasks : int
-    layer_sizes : sequence of int
-    n_rows : int
-        In a pass of one piece.
-    n_jobs : int or None
-        Workers; None stands for those of the active joblib configuration.
-    """
-    n_groups = 1
-    if worth_threads(layer_sizes, n_tasks * n_rows):
-        n_groups = min(n_tasks, joblib.effective_n_jobs(n_jobs))
-    return list(gen_even_slices(n_tasks, n_groups))
 
 
 def active_backend(n_jobs=None):

@@ -361,7 +361,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if sample_weight is not None:
-            sample_weight = _check_weights(sample_weight, X, "sample_weight" + suffix)
+            sample_weight = check_weights(
+                sample_weight, X.shape[0], X.dtype, "sample_weight" + suffix
+            )
         return X, y, sample_weight
 
     def _class_weights(self, targets, sample_weight):
@@ -684,17 +686,18 @@ def _largest_scale(X):
     return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
 
 
-def _check_weights(sample_weight, X, name="sample_weight"):
+def check_weights(sample_weight, n_rows, dtype, name="sample_weight"):
+    """Weights of rows as an array of shape (n_rows,), all >= 0 and not all 0."""
     weights = check_array(
         sample_weight,
         ensure_2d=False,
-        dtype=X.dtype,
+        dtype=dtype,
         input_name=name,
     )
-    if weights.shape != (X.shape[0],):
+    if weights.shape != (n_rows,):
         raise ValueError(
             f"{name} has shape {weights.shape}; expected one weight a row of X, "
-            f"({X.shape[0]},)."
+            f"({n_rows},)."
         )
     if weights.min() < 0:
         raise ValueError(

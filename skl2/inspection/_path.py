@@ -1,16 +1,15 @@
 """The score and the live inputs over λ, as a picture."""
 
-from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
+import numpy as np
 
 from skl2.inspection._axes import make_axes, plain_log_ticks
-from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+from skl2.model_selection import AlphaSearchCV, RegularizationPath
 
 
 class RegularizationPathDisplay:
     """Score over λ, with its standard error, and the inputs alive at each λ.
 
-    Make it with ``from_estimator`` or ``from_path``.
+    Make it with ``from_search`` or ``from_path``.
 
     Parameters
     ----------
@@ -44,12 +43,12 @@ class RegularizationPathDisplay:
     >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.preprocessing import scale
     >>> from skl2.inspection import RegularizationPathDisplay
-    >>> from skl2.model_selection import MLPClassifierCV
+    >>> from skl2 import MLPClassifier
+    >>> from skl2.model_selection import AlphaSearchCV
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> clf = MLPClassifierCV((), penalty="l1", search="grid", solver="lbfgs", alphas=5)
-    >>> display = RegularizationPathDisplay.from_estimator(
-    ...     clf.fit(scale(X), y)
-    ... )  # doctest: +SKIP
+    >>> mlp = MLPClassifier((), penalty="l1", solver="lbfgs")
+    >>> search = AlphaSearchCV(mlp, return_path=True).fit(scale(X), y)
+    >>> display = RegularizationPathDisplay.from_search(search)  # doctest: +SKIP
     """
 
     def __init__(self, path, *, alpha=None, score_name="score"):
@@ -58,35 +57,39 @@ class RegularizationPathDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, score_name=None):
-        """Draw the search of a fitted MLPClassifierCV or MLPRegressorCV.
+    def from_search(cls, search, *, ax=None, score_name=None):
+        """Draw what a search has tried for its best candidate.
 
         Parameters
         ----------
-        estimator : MLPClassifierCV or MLPRegressorCV
-            Fitted.
+        search : AlphaSearchCV
+            Fitted, with return_path=True and one scorer.
         ax : matplotlib Axes, default=None
             Where to draw; its upper part is used for the live inputs.
         score_name : str, default=None
-            Label of the score's axis; None for the name of ``scoring``.
+            Label of the score's axis; None for the name of the scorer.
 
         Returns
         -------
         display : RegularizationPathDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is no AlphaSearchCV.
+        ValueError
+            If it has kept no sparsity.
         """
-        if not isinstance(estimator, MLPClassifierCV | MLPRegressorCV):
+        if not isinstance(search, AlphaSearchCV):
             raise TypeError(
-                f"{cls.__name__} needs an MLPClassifierCV or MLPRegressorCV, got "
-                f"{type(estimator).__name__}. Pass a RegularizationPath to from_path."
+                f"{cls.__name__} needs an AlphaSearchCV, got {type(search).__name__}. "
+                "Pass a RegularizationPath to from_path."
             )
-        # With refit=False there is a path, but no network.
-        check_is_fitted(estimator, "path_")
+        path = RegularizationPath.from_search(search)
         if score_name is None:
-            default = "log_loss" if is_classifier(estimator) else "mean_squared_error"
-            score_name = _score_name(estimator.scoring or f"neg_{default}")
-        return cls.from_path(
-            estimator.path_, alpha=estimator.alpha_, ax=ax, score_name=score_name
-        )
+            score_name = _score_name(search.scoring or search.scorer_)
+        alpha = float(np.max(search.alpha_))
+        return cls.from_path(path, alpha=alpha, ax=ax, score_name=score_name)
 
     @classmethod
     def from_path(cls, path, *, alpha=None, ax=None, score_name="score"):
@@ -177,7 +180,7 @@ class RegularizationPathDisplay:
 def _score_name(scoring):
     """Words for the axis of a scorer: 'neg_log_loss' is minus the log loss."""
     if not isinstance(scoring, str):
-        return getattr(scoring, "__name__", "score")
+        return getattr(scoring, "name", getattr(scoring, "__name__", "score"))
     if scoring.startswith("neg_"):
         scoring = f"−{scoring.removeprefix('neg_')}"
     return scoring.replace("_", " ")

@@ -9,7 +9,7 @@ from skl2.model_selection._stacked_search import (
     StackedGridSearchCV,
     StackedRandomizedSearchCV,
 )
-from skl2.model_selection._warm_search import MLPClassifierCV, MLPRegressorCV
+from skl2.model_selection._table import MLPClassifierCV, MLPRegressorCV
 
 __all__ = [
     "AlphaSearchCV",

@@ -31,6 +31,7 @@ from skl2._estimators.parameters import (
 )
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
+from skl2.model_selection._path import alpha_parameter
 from skl2.model_selection._shared_fits import Location
 from skl2.model_selection._stacked_search import StackedSearch, own_parts
 
@@ -586,16 +587,7 @@ def one_standard_error(cv_results):
         If no parameter, or more than one, is named ``alpha``, or if there is one split
         only, which has no standard error.
     """
-    names = [
-        name
-        for name in cv_results
-        if name == "param_alpha"
-        or (name.startswith("param_") and name.endswith("__alpha"))
-    ]
-    if len(names) != 1:
-        raise ValueError(
-            f"one_standard_error needs one parameter called alpha; there are {names}."
-        )
+    alpha_name = alpha_parameter(cv_results)
     splits = [
         name
         for name in cv_results
@@ -609,7 +601,9 @@ def one_standard_error(cv_results):
     means = np.where(np.isfinite(scores).all(axis=0), scores.mean(axis=0), -np.inf)
     best = int(means.argmax())
     error = scores[:, best].std(ddof=1) / np.sqrt(len(splits))
-    alphas = np.array([np.max(alpha) for alpha in cv_results[names[0]]], dtype=float)
+    alphas = np.array(
+        [np.max(alpha) for alpha in cv_results[f"param_{alpha_name}"]], dtype=float
+    )
     alphas[means < means[best] - error] = -np.inf
     # Of equal λs the best score.
     return int(np.lexsort((means, alphas))[-1])

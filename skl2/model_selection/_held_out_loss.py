@@ -35,6 +35,11 @@ class HeldOutLoss:
         self.loss = loss
         self.huber_delta = huber_delta
 
+    @property
+    def name(self):
+        """Its name on the axis of a picture."""
+        return f"−{self.loss.replace('_', ' ')}"
+
     def __repr__(self):
         return f"minus {self.loss} of held-out rows"
 

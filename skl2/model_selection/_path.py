@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
 
 from skl2._engine.network.network import Network
+from skl2._engine.objective import raw_and_loss
 from skl2._engine.stack import train_stack
 from skl2._estimators.alpha_scale import alpha_grid
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.regressor import MLPRegressor
-from skl2.model_selection._ladder import choose, held_out_loss, standard_error
 
 
 @dataclass
@@ -73,7 +74,89 @@ class RegularizationPath:
         """
         if not self.scores.size:
             raise ValueError("This path has no held-out scores: give X_val and y_val.")
-        return choose(self.mean_scores, self.standard_errors, selection)
+        means = np.where(np.isfinite(self.mean_scores), self.mean_scores, -np.inf)
+        best = int(means.argmax())
+        if selection == "best":
+            return best
+        close = means >= means[best] - self.standard_errors[best]
+        return int(np.flatnonzero(close).max())
+
+    @classmethod
+    def from_search(cls, search):
+        """The λs that a search has tried for its best candidate.
+
+        Parameters
+        ----------
+        search : AlphaSearchCV
+            Fitted with return_path=True and one scorer.
+
+        Returns
+        -------
+        path : RegularizationPath
+        """
+        check_is_fitted(search, "cv_results_")
+        results = search.cv_results_
+        if "mean_live_inputs" not in results:
+            raise ValueError(
+                "The search has kept no sparsity: fit it with return_path=True."
+            )
+        name = alpha_parameter(results)
+        others = {k: v for k, v in search.best_params_.items() if k != name}
+        rows = [
+            i
+            for i, params in enumerate(results["params"])
+            if {k: v for k, v in params.items() if k != name} == others
+        ]
+        alphas = np.array([np.max(results["params"][i][name]) for i in rows])
+        order = np.array(rows)[np.argsort(alphas)]
+        splits = [f"split{i}_test_score" for i in range(search.n_splits_)]
+        layers = sorted(key for key in results if key.startswith("mean_sparsity_"))
+        return cls(
+            alphas=np.sort(alphas),
+            scores=np.stack([results[split][order] for split in splits], axis=1),
+            sparsity=np.stack([results[layer][order] for layer in layers], axis=1),
+            n_live_inputs=results["mean_live_inputs"][order],
+            n_live_units=np.empty((len(order), 0)),
+        )
+
+
+def alpha_parameter(results):
+    """The one parameter called alpha in ``cv_results_``.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or more than one.
+    """
+    names = [
+        name.removeprefix("param_")
+        for name in results
+        if name == "param_alpha"
+        or (name.startswith("param_") and name.endswith("__alpha"))
+    ]
+    if len(names) != 1:
+        raise ValueError(
+            f"There must be one parameter called alpha in the results, got {names}."
+        )
+    return names[0]
+
+
+def standard_error(scores):
+    """Standard error of the mean over folds; 0 for a single one."""
+    if len(scores) < 2:
+        return 0.0
+    return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
+
+
+def _held_out_loss(data, loss):
+    """A function of network, weights and rows: minus the mean loss of these rows."""
+
+    def score(network, theta, rows):
+        network.bind(theta[np.newaxis])
+        _, (held_out,) = raw_and_loss(network, loss, data, [rows])
+        return -float(held_out)
+
+    return score
 
 
 def looks_continuous(y):
@@ -211,6 +294,6 @@ def regularization_path(
 
 
 def _losses(template, data, network, thetas):
-    score = held_out_loss(data, template._loss())
+    score = _held_out_loss(data, template._loss())
     everything = np.arange(data.n_rows)
     return np.array([-score(network, theta, everything) for theta in thetas])

@@ -16,10 +16,8 @@ from skl2._engine.threads import (
     TINY_PRODUCT,
     blas_threads_for,
     end_if_left,
-    groups,
     single_threaded_blas,
     workers,
-    worth_threads,
 )
 
 
@@ -231,23 +229,6 @@ def test_ctrl_c_ends_the_wait(interrupts):
         enough.set()
         user.join()
         signal.siginterrupt(signal.SIGINT, True)
-
-
-@pytest.mark.parametrize("n_tasks, n_jobs", [(5, 2), (2, 5), (5, None), (1, 2)])
-@pytest.mark.parametrize("large", [False, True])
-def test_groups(n_tasks, n_jobs, large, monkeypatch):
-    sizes, n_rows = (10, 20, 3), 1000
-    # (10 + 50) 20 + (20 + 50) 3 multiply-adds a row
-    monkeypatch.setattr(
-        "skl2._engine.threads.THREADED_PASS", n_tasks * n_rows * 1410 - bool(large)
-    )
-    assert worth_threads(sizes, n_tasks * n_rows) == large
-    found = groups(n_tasks, sizes, n_rows, n_jobs)
-    wanted = min(n_tasks, n_jobs or 1) if large else 1
-    assert len(found) == wanted
-    assert [k for part in found for k in range(n_tasks)[part]] == list(range(n_tasks))
-    lengths = [part.stop - part.start for part in found]
-    assert max(lengths) - min(lengths) <= 1
 
 
 def forked(work):

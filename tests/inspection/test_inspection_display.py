@@ -20,9 +20,9 @@ from skl2.inspection import (
     linear_regime,
 )
 from skl2.model_selection import (
-    MLPClassifierCV,
-    MLPRegressorCV,
+    AlphaSearchCV,
     RegularizationPath,
+    one_standard_error,
     regularization_path,
 )
 
@@ -42,17 +42,16 @@ def close_figures():
     pyplot.close("all")
 
 
-def small(cls=MLPClassifierCV, **params):
-    defaults = {
-        "hidden_layer_sizes": (),
-        "penalty": "l1",
-        "solver": "lbfgs",
-        "alphas": [0.1, 3.0, 30.0, 100.0],
-        "search": "grid",
-        "cv": 3,
-        "random_state": 0,
-    }
-    return cls(**(defaults | params))
+def search(cls=MLPClassifier, l1_ratio=0.5, **params):
+    network = cls(
+        hidden_layer_sizes=(),
+        penalty="elasticnet",
+        l1_ratio=l1_ratio,
+        solver="lbfgs",
+        random_state=0,
+    )
+    defaults = {"alphas": [0.1, 3.0, 30.0, 100.0], "cv": 3, "return_path": True}
+    return AlphaSearchCV(network, random_state=0, **(defaults | params))
 
 
 def hand_made(alphas=(1.0, 10.0, 100.0, 1e3)):
@@ -96,40 +95,43 @@ def test_the_artists_hold_the_path():
     assert display.inputs_ax_.get_ylim()[0] == 0
 
 
+@pytest.mark.filterwarnings("ignore:The best alpha")
 @pytest.mark.parametrize(
     ("cls", "target", "params", "name"),
     [
-        (MLPClassifierCV, y, {}, "−log loss"),
-        (MLPClassifierCV, y, {"scoring": "accuracy"}, "accuracy"),
-        (MLPClassifierCV, y, {"scoring": "roc_auc_ovr"}, "roc auc ovr"),
-        (MLPClassifierCV, y, {"penalty": "elasticnet", "l1_ratio": [0.2, 0.8]}, None),
-        (MLPClassifierCV, y, {"search": "ladder"}, None),
-        (MLPRegressorCV, y.astype(float), {}, "−mean squared error"),
+        (MLPClassifier, y, {}, "−log loss"),
+        (MLPClassifier, y, {"scoring": "accuracy"}, "accuracy"),
+        (MLPClassifier, y, {"scoring": "roc_auc_ovr"}, "roc auc ovr"),
+        (MLPClassifier, y, {"param_grid": {"l1_ratio": [0.2, 0.8]}}, None),
+        (MLPRegressor, y.astype(float), {}, "−squared error"),
     ],
 )
-def test_from_estimator(cls, target, params, name):
-    model = small(cls, **params).fit(X, target)
-    display = RegularizationPathDisplay.from_estimator(model)
-    assert isinstance(display, RegularizationPathDisplay)
-    # λs that the ladder has not visited are not drawn.
-    assert_array_equal(display.line_.get_xdata(), model.path_.alphas)
-    assert_array_equal(display.line_.get_ydata(), model.path_.scores.mean(axis=1))
-    assert display.chosen_.get_xdata()[0] == model.alpha_
+def test_from_search(cls, target, params, name):
+    found = search(cls, **params).fit(X, target)
+    display = RegularizationPathDisplay.from_search(found)
+    results = found.cv_results_
+    rows = [
+        i
+        for i, tried in enumerate(results["params"])
+        if all(tried[k] == v for k, v in found.best_params_.items() if k != "alpha")
+    ]
+    rows.sort(key=lambda i: results["params"][i]["alpha"])
+    assert_array_equal(
+        display.line_.get_xdata(), [results["params"][i]["alpha"] for i in rows]
+    )
+    assert_allclose(display.line_.get_ydata(), results["mean_test_score"][rows])
+    assert_array_equal(display.inputs_.get_ydata(), results["mean_live_inputs"][rows])
+    assert display.chosen_.get_xdata()[0] == found.alpha_
     if name is not None:
         assert display.ax_.get_ylabel() == name
 
 
-def test_the_chosen_alpha_is_that_of_the_selection():
-    model = small(selection="1se").fit(X, y)
-    display = RegularizationPathDisplay.from_estimator(model)
-    assert display.chosen_.get_xdata()[0] == model.alpha_
-    assert display.one_se_.get_xdata()[0] == model.alpha_
-
-
-def test_without_refit_there_is_a_path_all_the_same():
-    model = small(refit=False).fit(X, y)
-    display = RegularizationPathDisplay.from_estimator(model)
-    assert display.chosen_.get_xdata()[0] == model.alpha_
+@pytest.mark.filterwarnings("ignore:The best alpha")
+def test_the_chosen_alpha_is_that_of_the_refit():
+    found = search(refit=one_standard_error).fit(X, y)
+    display = RegularizationPathDisplay.from_search(found)
+    assert display.chosen_.get_xdata()[0] == found.alpha_
+    assert display.one_se_.get_xdata()[0] == found.alpha_
 
 
 def test_of_a_regularization_path():
@@ -188,9 +190,11 @@ def test_alpha_zero_has_its_place():
 
 def test_what_can_not_be_drawn():
     with pytest.raises(NotFittedError):
-        RegularizationPathDisplay.from_estimator(small())
-    with pytest.raises(TypeError, match="needs an MLPClassifierCV .*from_path"):
-        RegularizationPathDisplay.from_estimator(perceptron().fit(X, y))
+        RegularizationPathDisplay.from_search(search())
+    with pytest.raises(TypeError, match="needs an AlphaSearchCV.*from_path"):
+        RegularizationPathDisplay.from_search(perceptron().fit(X, y))
+    with pytest.raises(ValueError, match="return_path=True"):
+        RegularizationPathDisplay.from_search(search(return_path=False).fit(X, y))
     path = regularization_path(X, y, alphas=[1.0], hidden_layer_sizes=())
     with pytest.raises(ValueError, match="no held-out scores"):
         RegularizationPathDisplay.from_path(path)

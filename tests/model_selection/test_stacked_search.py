@@ -53,7 +53,6 @@ from skl2 import MLPClassifier, MLPRegressor
 from skl2._estimators import base
 from skl2._estimators.base import BaseMLP
 from skl2.model_selection import (
-    MLPClassifierCV,
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
     StackedRandomizedSearchCV,
@@ -763,12 +762,6 @@ def search_in_a_search():
     grid = {"estimator__mlp__hidden_layer_sizes": [(2,), (3,)]}
     # Each of the two inner searches: a stack for each of two folds, a refit.
     return Scenario(inner, grid, [2] * 4, None, extra=[2, 2])
-
-
-@scenario
-def ladder_in_a_search():
-    mlp = MLPClassifierCV((3,), alphas=[0.1, 10.0], cv=2, max_iter=4, random_state=0)
-    return Scenario(mlp, {"penalty": ["l2", "l1"]}, None, None)
 
 
 @scenario

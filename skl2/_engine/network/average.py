@@ -169,6 +169,30 @@ def split(coefs, intercepts):
     ]
 
 
+def pieces(coefs, intercepts, n_units):
+    """The networks that sum up to a network of one hidden layer: parts of its units.
+
+    The first network has the biases of the output layer.
+
+    Parameters
+    ----------
+    coefs, intercepts : network
+        With one hidden layer.
+    n_units : int
+        Hidden units of each network, at most.
+
+    Returns
+    -------
+    networks : list of network
+    """
+    bounds = np.arange(n_units, len(intercepts[0]), n_units)
+    W = np.split(coefs[0], bounds, axis=1)
+    b = np.split(intercepts[0], bounds)
+    V = np.split(coefs[1], bounds)
+    c = [intercepts[1], *[np.zeros_like(intercepts[1])] * (len(V) - 1)]
+    return [([W[k], V[k]], [b[k], c[k]]) for k in range(len(V))]
+
+
 def lift(coefs, intercepts, n_hidden_layers):
     """The same function of x with more hidden layers of relu, exactly.
 

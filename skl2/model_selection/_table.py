@@ -1,0 +1,639 @@
+"""MLPClassifierCV and MLPRegressorCV: a table in, a tuned average of networks out."""
+
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import (
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skl2._engine.warn import warn
+from skl2._estimators import parameters
+from skl2._estimators.base import BaseMLP, check_weights
+from skl2._estimators.callbacks import CallbackSupportMixin
+from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.parameters import Choice, Number, Seed, Verbosity
+from skl2._estimators.regressor import MLPRegressor
+from skl2.model_selection._alpha_search import AlphaSearchCV
+from skl2.model_selection._table_average import average_pipelines, in_units
+from skl2.model_selection._table_columns import (
+    NUMERIC,
+    categorical_columns,
+    count_ramped,
+    is_table,
+    make_columns,
+)
+from skl2.model_selection._table_plan import choose, make_plan
+from skl2.model_selection._table_targets import TargetScaler, scale_of
+from skl2.preprocessing import PiecewiseLinearEncoder
+
+# Steps of ``pipeline_``.
+COLUMNS = "columns"
+NETWORK = "network"
+
+COMMON = {
+    "n_estimators": [Choice("auto"), Number(Integral, "[1, inf)")],
+    "n_bins": [Choice("auto"), Number(Integral, "[0, inf)")],
+    "max_time": [Choice(None), Number(Real, "(0, inf)")],
+    "random_state": [Seed()],
+    "verbose": [Verbosity()],
+}
+REGRESSOR = COMMON | {"loss": parameters.REGRESSOR["loss"]}
+
+# Standard errors by which the final model may be worse on its own rows than the
+# candidates were on rows held out, before a warning says so.
+SUSPICIOUS = 5.0
+
+
+class BaseTableEstimator(CallbackSupportMixin, BaseEstimator, ABC):
+    """What the two table estimators have in common.
+
+    A fit has three steps: ``AlphaSearchCV`` over λ and a few candidates, the choice of
+    the best of them (``choose``), and their networks, trained on all rows and averaged.
+    """
+
+    _parameters: dict
+    # Where the pipeline is in the estimator that is searched.
+    _prefix: str
+
+    def fit(self, X, y, sample_weight=None):
+        """Search, then train the networks of the best candidates on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A DataFrame or an array; NaN where a value is missing.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data can't be used. The estimator is then as it was
+            before.
+        """
+        before = vars(self).copy()
+        try:
+            parameters.check_parameters(self, self._parameters)
+            X = self._checked(X, reset=True)
+            y = self._checked_targets(y)
+            check_consistent_length(X, y)
+            if sample_weight is not None:
+                sample_weight = check_weights(sample_weight, len(y), np.float64)
+            self._fit(X, y, sample_weight)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        categorical = categorical_columns(X, self.categorical_features)
+        n_ramped = count_ramped(X, categorical)
+        n_rows, n_columns = X.shape
+        plan = make_plan(
+            n_rows, n_columns, n_ramped, self.n_bins, self.hidden_layer_sizes
+        )
+        stream = check_random_state(self.random_state)
+        seed = int(stream.randint(np.iinfo(np.int32).max))
+        columns = make_columns(X, categorical)
+        network = self._network_parameters(plan, seed)
+        template = self._template(columns, network, y, sample_weight)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        # Routing hands the weights to the encoder, the network and the scorer.
+        with config_context(enable_metadata_routing=bool(weights)):
+            if weights:
+                _request_weights(template)
+            self.search_ = self._search(template, plan, seed)
+            self.search_.fit(X, y, **weights)
+            n_networks = self.n_estimators
+            if isinstance(n_networks, str):
+                n_networks = plan.n_networks
+            results = self.search_.cv_results_
+            chosen = choose(results, self._alpha_name, plan, n_networks)
+            fitted = [
+                clone(template)
+                .set_params(**params)
+                .set_params(**{f"{self._prefix}{NETWORK}__n_estimators": share})
+                .fit(X, y, **weights)
+                for params, share in chosen
+            ]
+        self.pipeline_ = self._average(fitted, [share for _, share in chosen])
+        self.alpha_ = float(chosen[0][0][self._alpha_name])
+        self.best_score_ = float(self.search_.best_score_)
+        self._warn_if_suspicious(X, y, weights)
+
+    @property
+    def _alpha_name(self):
+        return f"{self._prefix}{NETWORK}__alpha"
+
+    def _search(self, template, plan, seed):
+        search = AlphaSearchCV(
+            template,
+            plan.param_grid(
+                f"{self._prefix}{COLUMNS}__{NUMERIC}__n_bins",
+                f"{self._prefix}{NETWORK}__hidden_layer_sizes",
+            ),
+            alphas=self.alphas,
+            scoring=self.scoring,
+            cv=self.cv,
+            n_refine=plan.n_refine,
+            max_time=self.max_time,
+            refit=False,
+            n_jobs=self.n_jobs,
+            random_state=seed,
+            verbose=self.verbose,
+        )
+        callbacks = getattr(self, "_skl_callbacks", ())
+        return search.set_callbacks(*callbacks) if callbacks else search
+
+    def _network_parameters(self, plan, seed):
+        """The schedule, which all candidates have in common."""
+        return {
+            "learning_rate": "cosine",
+            "learning_rate_init": plan.learning_rate,
+            "batch_size": plan.batch_size,
+            "max_iter": plan.n_epochs,
+            # The schedule ends the training, not patience.
+            "n_iter_no_change": np.inf,
+            "random_state": seed,
+        }
+
+    @abstractmethod
+    def _template(self, columns, network, y, sample_weight):
+        """The estimator that is searched: a pipeline, or one with scaled targets.
+
+        Parameters
+        ----------
+        columns : transformer
+        network : dict
+            Parameters of the network.
+        y, sample_weight : array-like
+            As given to fit.
+        """
+
+    @abstractmethod
+    def _average(self, fitted, n_networks):
+        """One pipeline for several of the template, fitted."""
+
+    def _checked(self, X, reset):
+        """X as the encoders of the columns take it; a DataFrame stays one."""
+        if is_table(X):
+            validate_data(self, X, skip_check_array=True, reset=reset)
+            return X
+        named = self.categorical_features
+        numbers = named is None or isinstance(named, str)
+        return validate_data(
+            self,
+            X,
+            reset=reset,
+            accept_sparse=["csr", "csc"],
+            # Categories of an array without types of columns may be strings.
+            dtype=[np.float64, np.float32] if numbers else None,
+            ensure_all_finite="allow-nan" if numbers else False,
+        )
+
+    def _checked_targets(self, y):
+        """y as an array, numbers for a regressor."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is "
+                "None"
+            )
+        if issparse(y):
+            y = y.toarray()
+        numbers = isinstance(self, RegressorMixin)
+        y = check_array(
+            y,
+            ensure_2d=False,
+            dtype="numeric" if numbers else None,
+            ensure_all_finite=numbers or "allow-nan",
+            input_name="y",
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        return y
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
+    def predict(self, X):
+        """Predict classes, or numbers in the units of y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        """
+        return self._predicted("predict", X)
+
+    def _predicted(self, method, X):
+        check_is_fitted(self)
+        return getattr(self.pipeline_, method)(self._checked(X, reset=False))
+
+    def _warn_if_suspicious(self, X, y, weights):
+        """Warn if the model is worse on its own rows than on those held out."""
+        results = self.search_.cv_results_
+        own = self.search_.scorer_(self.pipeline_, X, y, **weights)
+        deviation = results["std_test_score"][self.search_.best_index_]
+        tolerance = SUSPICIOUS * max(deviation, 0.1 * abs(self.best_score_))
+        if not own >= self.best_score_ - tolerance:
+            warn(
+                f"The final model scores {own:.4g} on its own rows, far below the "
+                f"{self.best_score_:.4g} of the search on rows held out: it is not "
+                "trained as the search promised. Look for rows of extreme values in X "
+                "or y, or search by another `scoring`."
+            )
+
+
+def _request_weights(template):
+    """Let metadata routing hand the weights to the encoder and the network."""
+    for part in template.get_params(deep=True).values():
+        if isinstance(part, BaseMLP | PiecewiseLinearEncoder):
+            part.set_fit_request(sample_weight=True)
+
+
+class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
+    """Classifier of a table as it is: no scaling, no encoding, no λ to choose.
+
+    Chooses λ, the hidden layers and the encoding of the columns by the log-loss of rows
+    held out, then averages networks of the best candidates trained on all rows. The
+    result is one plain network behind one encoder.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : 'auto' or array-like of int, default='auto'
+        Hidden layers of the networks. 'auto' lets the search decide between no hidden
+        layer, one and two, by the number of rows and columns.
+
+    n_estimators : 'auto' or int, default='auto'
+        Networks that are averaged, from different seeds, shared among the best
+        candidates. 'auto': 8 below 1,500 rows, 4 above.
+
+    n_bins : 'auto' or int, default='auto'
+        Ramps of each numeric column, see ``skl2.preprocessing.PiecewiseLinearEncoder``;
+        0 for none. 'auto' lets the search decide between 0 and 16.
+
+    categorical_features : 'from_dtype', None or array-like of bool, int or str, \
+            default='from_dtype'
+        Columns that are categories. 'from_dtype': those of a DataFrame whose type is
+        category, string, object or bool. None: no column. Each category has an input
+        of its own; those of fewer than 5 rows are one together, as are those that
+        come up in prediction only.
+
+    alphas : 'auto', int or array-like, default='auto'
+        λs of the search, see ``AlphaSearchCV``.
+
+    cv : None, int or splitter, default=None
+        None: shuffled 5 folds below 1,500 rows, one holdout of 20 % above. See
+        ``AlphaSearchCV``.
+
+    scoring : str, callable or None, default=None
+        What chooses λ and the candidates; None stands for the loss on rows held out.
+
+    class_weight : dict, 'balanced', list of dict or None, default=None
+        Weights of the classes, see ``MLPClassifier``.
+
+    max_time : float or None, default=None
+        Seconds after which the search begins no more trainings and takes the best so
+        far.
+
+    n_jobs : int or None, default=None
+        Tasks of the search at a time, see ``StackedGridSearchCV``.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, the initial weights and the order of the rows.
+
+    verbose : int, default=0
+        Whether to print a line for each step of the search.
+
+    Attributes
+    ----------
+    pipeline_ : Pipeline
+        The model: the encoder of the columns and one plain network, the average, with
+        `coefs_` and `intercepts_`.
+    search_ : AlphaSearchCV
+        The search; ``cv_results_`` has the score of each candidate and λ.
+    alpha_ : float
+        λ of the best candidate.
+    best_score_ : float
+        Its mean score on rows held out.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    AlphaSearchCV : The search, for a pipeline of one's own.
+
+    Notes
+    -----
+    Numeric columns are standardized and clipped to the range of the training rows; NaN
+    has an input of its own. A sparse X is divided by its largest values. The networks
+    (relu, Adam with a learning rate that falls along a cosine) are trained in float32
+    and kept in float64.
+
+    Folds are drawn by row: integer weights and repeated rows give the same model only
+    where the split allows it, as with a `cv` that keeps copies of a row together.
+
+    References
+    ----------
+    Gorishniy, Rubachev & Babenko, "On embeddings for numerical features in tabular
+    deep learning", 2022 (ramps). Loshchilov & Hutter, "SGDR", 2017 (cosine).
+    Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive uncertainty
+    estimation using deep ensembles", 2017 (averages).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skl2.model_selection import MLPClassifierCV
+    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = MLPClassifierCV(random_state=0).fit(X_train, y_train)
+    >>> bool(clf.score(X_test, y_test) > 0.95)
+    True
+    """
+
+    _parameters = COMMON
+    _prefix = ""
+
+    def __init__(
+        self,
+        hidden_layer_sizes="auto",
+        *,
+        n_estimators="auto",
+        n_bins="auto",
+        categorical_features="from_dtype",
+        alphas="auto",
+        cv=None,
+        scoring=None,
+        class_weight=None,
+        max_time=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_estimators = n_estimators
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    @property
+    def classes_(self):
+        """Class labels; the column numbers for multilabel targets."""
+        check_is_fitted(self)
+        return self.pipeline_[-1].classes_
+
+    def _template(self, columns, network, y, sample_weight):
+        network = MLPClassifier(class_weight=self.class_weight, **network)
+        return Pipeline([(COLUMNS, columns), (NETWORK, network)])
+
+    def _average(self, fitted, n_networks):
+        return average_pipelines(fitted, n_networks)
+
+    def decision_function(self, X):
+        """Raw predictions, see ``MLPClassifier.decision_function``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        raw : ndarray of shape (n_samples,) for two classes, else (n_samples, n_outputs)
+        """
+        return self._predicted("decision_function", X)
+
+    def predict_proba(self, X):
+        """Probability of every class, strictly between 0 and 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+        """
+        return self._predicted("predict_proba", X)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+        """
+        return self._predicted("predict_log_proba", X)
+
+
+class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
+    """Regressor of a table as it is: no scaling, no encoding, no λ to choose.
+
+    Chooses λ, the hidden layers and the encoding of the columns by the loss of rows
+    held out, then averages networks of the best candidates trained on all rows. The
+    result is one plain network behind one encoder; it predicts in the units of y.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, \
+            default='squared_error'
+        Loss of the networks, see ``MLPRegressor``.
+
+    hidden_layer_sizes : 'auto' or array-like of int, default='auto'
+        Hidden layers of the networks. 'auto' lets the search decide between no hidden
+        layer, one and two, by the number of rows and columns.
+
+    n_estimators : 'auto' or int, default='auto'
+        Networks that are averaged, from different seeds, shared among the best
+        candidates. 'auto': 8 below 1,500 rows, 4 above.
+
+    n_bins : 'auto' or int, default='auto'
+        Ramps of each numeric column, see ``skl2.preprocessing.PiecewiseLinearEncoder``;
+        0 for none. 'auto' lets the search decide between 0 and 16.
+
+    categorical_features : 'from_dtype', None or array-like of bool, int or str, \
+            default='from_dtype'
+        Columns that are categories. 'from_dtype': those of a DataFrame whose type is
+        category, string, object or bool. None: no column. Each category has an input
+        of its own; those of fewer than 5 rows are one together, as are those that
+        come up in prediction only.
+
+    alphas : 'auto', int or array-like, default='auto'
+        λs of the search, see ``AlphaSearchCV``.
+
+    cv : None, int or splitter, default=None
+        None: shuffled 5 folds below 1,500 rows, one holdout of 20 % above. See
+        ``AlphaSearchCV``.
+
+    scoring : str, callable or None, default=None
+        What chooses λ and the candidates; None stands for the loss on rows held out.
+
+    max_time : float or None, default=None
+        Seconds after which the search begins no more trainings and takes the best so
+        far.
+
+    n_jobs : int or None, default=None
+        Tasks of the search at a time, see ``StackedGridSearchCV``.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the folds, the initial weights and the order of the rows.
+
+    verbose : int, default=0
+        Whether to print a line for each step of the search.
+
+    Attributes
+    ----------
+    pipeline_ : Pipeline
+        The model: the encoder of the columns and one plain network, the average, with
+        `coefs_` and `intercepts_`.
+    search_ : AlphaSearchCV
+        The search; ``cv_results_`` has the score of each candidate and λ.
+    alpha_ : float
+        λ of the best candidate.
+    best_score_ : float
+        Its mean score on rows held out.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Their names, where all are strings.
+
+    See Also
+    --------
+    AlphaSearchCV : The search, for a pipeline of one's own.
+
+    Notes
+    -----
+    Numeric columns are standardized and clipped to the range of the training rows; NaN
+    has an input of its own. A sparse X is divided by its largest values. y is
+    standardized (counts of the Poisson loss are not). The networks
+    (relu, Adam with a learning rate that falls along a cosine) are trained in float32
+    and kept in float64.
+
+    Folds are drawn by row: integer weights and repeated rows give the same model only
+    where the split allows it, as with a `cv` that keeps copies of a row together.
+
+    References
+    ----------
+    Gorishniy, Rubachev & Babenko, "On embeddings for numerical features in tabular
+    deep learning", 2022 (ramps). Loshchilov & Hutter, "SGDR", 2017 (cosine).
+    Lakshminarayanan, Pritzel & Blundell, "Simple and scalable predictive uncertainty
+    estimation using deep ensembles", 2017 (averages).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skl2.model_selection import MLPRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = MLPRegressorCV(random_state=0).fit(X_train, y_train)
+    >>> bool(reg.score(X_test, y_test) > 0.3)
+    True
+    """
+
+    _parameters = REGRESSOR
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes="auto",
+        *,
+        n_estimators="auto",
+        n_bins="auto",
+        categorical_features="from_dtype",
+        alphas="auto",
+        cv=None,
+        scoring=None,
+        max_time=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.n_estimators = n_estimators
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    @property
+    def _scales_targets(self):
+        # Counts have no unit that could be chosen.
+        return self.loss != "poisson"
+
+    @property
+    def _prefix(self):  # type: ignore[override]
+        return "regressor__" if self._scales_targets else ""
+
+    def _template(self, columns, network, y, sample_weight):
+        network = MLPRegressor(self.loss, **network)
+        pipeline = Pipeline([(COLUMNS, columns), (NETWORK, network)])
+        if not self._scales_targets:
+            return pipeline
+        scaler = TargetScaler(*scale_of(y, sample_weight))
+        # Its own check of the inverse takes rounding for a fault.
+        return TransformedTargetRegressor(
+            pipeline, transformer=scaler, check_inverse=False
+        )
+
+    def _average(self, fitted, n_networks):
+        if not self._scales_targets:
+            return average_pipelines(fitted, n_networks)
+        pipeline = average_pipelines([f.regressor_ for f in fitted], n_networks)
+        scaler = fitted[0].transformer_
+        return in_units(pipeline, scaler.mean, scaler.scale)

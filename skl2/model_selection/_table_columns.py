@@ -1,0 +1,143 @@
+"""The columns of a table: which are categories, and how each kind is encoded."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.compose import ColumnTransformer
+from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
+
+from skl2.preprocessing import FEW_VALUES, PiecewiseLinearEncoder
+
+# Names of the transformers of a table, by which a search reaches their parameters.
+NUMERIC, CATEGORICAL = "numeric", "categorical"
+# A category of fewer training rows is pooled with the other rare ones.
+RARE = 5
+# Columns of a categorical column at most; the most frequent categories have their own.
+MAX_CATEGORIES = 50
+
+
+def is_table(X):
+    """Whether X has named columns with types of their own (pandas, polars)."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def categorical_columns(X, wanted):
+    """Which columns of X are categories, a bool mask of shape (n_features,).
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    wanted : 'from_dtype', None or array-like of bool, int or str
+        See ``MLPClassifierCV``.
+    """
+    n_features = X.shape[1]
+    mask = np.zeros(n_features, dtype=bool)
+    if wanted is None:
+        return mask
+    if isinstance(wanted, str):
+        if wanted != "from_dtype":
+            raise ValueError(_message(wanted))
+        if is_table(X):
+            mask[:] = [_is_category(dtype) for dtype in _dtypes(X)]
+        return mask
+    columns = np.asarray(wanted)
+    if columns.size == 0:
+        return mask
+    if columns.ndim != 1 or columns.dtype.kind not in "biuUO":
+        raise ValueError(_message(wanted))
+    if columns.dtype.kind == "b":
+        if columns.shape != mask.shape:
+            raise ValueError(
+                f"categorical_features has {len(columns)} values, but X has "
+                f"{n_features} columns."
+            )
+        return columns.copy()
+    if columns.dtype.kind in "iu":
+        if columns.min() < 0 or columns.max() >= n_features:
+            raise ValueError(
+                "categorical_features must be columns of X, integers in [0, "
+                f"{n_features}). Got {wanted!r}."
+            )
+        mask[columns] = True
+        return mask
+    if not is_table(X):
+        raise ValueError(
+            "categorical_features are names, but X has no column names: give their "
+            f"numbers. Got {wanted!r}."
+        )
+    names = list(X.columns)
+    unknown = [name for name in columns.tolist() if name not in names]
+    if unknown:
+        raise ValueError(f"categorical_features has {unknown}, which X does not have.")
+    mask[[names.index(name) for name in columns.tolist()]] = True
+    return mask
+
+
+def _message(wanted):
+    return (
+        "categorical_features must be 'from_dtype', None, or a list of columns: names, "
+        f"numbers or a bool for each. Got {wanted!r}."
+    )
+
+
+def _dtypes(X):
+    dtypes = X.dtypes
+    return list(dtypes.values) if hasattr(dtypes, "values") else list(dtypes)
+
+
+def _is_category(dtype):
+    """Categories, strings and bools; what is left is numeric (or refused as such)."""
+    name = str(dtype).lower()
+    kinds = ("category", "categorical", "enum", "object", "str", "bool", "utf8")
+    return name.startswith(kinds)
+
+
+def count_ramped(X, categorical):
+    """Number of numeric columns that have more than 10 distinct values, at a look.
+
+    The first thousand rows are looked at: it decides what is tried, not what is right.
+    """
+    if issparse(X):
+        return 0
+    columns = list(X.columns) if is_table(X) else range(X.shape[1])
+    n_ramped = 0
+    for column, is_category in zip(columns, categorical, strict=True):
+        if not is_category:
+            values = np.asarray(X[column] if is_table(X) else X[:, column])[:1000]
+            n_ramped += len(set(values[values == values].tolist())) > FEW_VALUES
+    return n_ramped
+
+
+def make_columns(X, categorical):
+    """The transformer that makes of a table what a network reads.
+
+    Numeric columns: standardized, clipped to their range in the training rows, with
+    ramps that a search adds (see ``PiecewiseLinearEncoder``). Categories: one column
+    each, the rare ones pooled. A sparse X is scaled by its largest values.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    categorical : ndarray of bool, shape (n_features,)
+
+    Returns
+    -------
+    columns : ColumnTransformer, or MaxAbsScaler for a sparse X
+    """
+    if issparse(X):
+        if categorical.any():
+            raise ValueError("A sparse X cannot have categorical_features.")
+        return MaxAbsScaler()
+    transformers = []
+    if not categorical.all():
+        encoder = PiecewiseLinearEncoder(0, clip=True, dtype=np.float32)
+        transformers.append((NUMERIC, encoder, np.flatnonzero(~categorical)))
+    if categorical.any():
+        one_hot = OneHotEncoder(
+            handle_unknown="infrequent_if_exist",
+            min_frequency=RARE,
+            max_categories=MAX_CATEGORIES,
+            sparse_output=False,
+            dtype=np.float32,
+        )
+        transformers.append((CATEGORICAL, one_hot, np.flatnonzero(categorical)))
+    return ColumnTransformer(transformers, sparse_threshold=0.0)

@@ -1,0 +1,281 @@
+"""The table estimators: a table in, a tuned average of networks out."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris, make_friedman1
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import log_loss, r2_score
+from sklearn.model_selection import KFold, train_test_split
+from sklearn.pipeline import Pipeline
+
+from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+
+# Small and quick: one candidate, three λs, two networks.
+QUICK: dict = {
+    "hidden_layer_sizes": (4,),
+    "n_bins": 4,
+    "n_estimators": 2,
+    "alphas": [0.1, 1.0],
+    "random_state": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with warnings.catch_warnings():
+        # Two λs in a row can't enclose the best.
+        warnings.filterwarnings("ignore", message=".*enclosed")
+        yield
+
+
+def mixed(n_rows=120, seed=0):
+    """A table of numbers, a category, a string, a bool and missing values."""
+    rng = np.random.RandomState(seed)
+    table = pd.DataFrame(
+        {
+            "age": rng.randint(18, 80, n_rows),
+            "income": np.exp(rng.standard_normal(n_rows) + 10),
+            "town": pd.Categorical(rng.choice(["a", "b", "c"], n_rows)),
+            "job": rng.choice(["x", "y"], n_rows),
+            "owner": rng.rand(n_rows) < 0.5,
+        }
+    )
+    y = (table["age"] > 45) ^ (table["town"] == "a")
+    table.loc[rng.rand(n_rows) < 0.1, "income"] = np.nan
+    return table, np.where(y, "yes", "no")
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_a_table_as_it_is(kind):
+    X, y = mixed()
+    if kind == "polars":
+        X = pl.DataFrame(X.assign(town=X["town"].astype(str)).to_dict("list"))
+    clf = MLPClassifierCV(**QUICK | {"hidden_layer_sizes": (20,)}).fit(X, y)
+    assert clf.score(X, y) > 0.9
+    assert list(clf.classes_) == ["no", "yes"]
+    assert list(clf.feature_names_in_) == ["age", "income", "town", "job", "owner"]
+    names = list(clf.pipeline_[0].get_feature_names_out())
+    assert sum("town" in name for name in names) == 3
+    assert sum("owner" in name for name in names) == 2
+    assert sum("income" in name and "missing" in name for name in names) == 1
+
+
+def test_categories_that_come_up_in_prediction_only():
+    X, y = mixed()
+    clf = MLPClassifierCV(**QUICK).fit(X, y)
+    X = X.head(3).copy()
+    X["town"] = ["new", None, "a"]
+    X.loc[0, "age"] = np.nan
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("columns", [[2, 3, 4], ["town", "job", "owner"]])
+def test_named_and_numbered_categories_equal_those_of_the_types(columns):
+    X, y = mixed()
+    by_type = MLPClassifierCV(**QUICK).fit(X, y).predict_proba(X)
+    given = MLPClassifierCV(**QUICK, categorical_features=columns).fit(X, y)
+    assert (given.predict_proba(X) == by_type).all()
+    mask = [False, False, True, True, True]
+    given = MLPClassifierCV(**QUICK, categorical_features=mask).fit(X, y)
+    assert (given.predict_proba(X) == by_type).all()
+
+
+def test_numbers_can_be_categories():
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.randint(0, 4, 200), rng.rand(200)])
+    y = np.array([3.0, -1.0, 2.0, -4.0])[X[:, 0].astype(int)]
+    assert MLPRegressorCV(**QUICK, categorical_features=[0]).fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    "wanted, words",
+    [
+        ("dtype", "must be 'from_dtype'"),
+        ([7], r"integers in \[0, 5\)"),
+        (["town", "city"], "has \\['city'\\]"),
+        ([True], "has 1 values, but X has 5 columns"),
+        ([[1]], "must be 'from_dtype'"),
+    ],
+)
+def test_wrong_categorical_features(wanted, words):
+    X, y = mixed()
+    with pytest.raises(ValueError, match=words):
+        MLPClassifierCV(**QUICK, categorical_features=wanted).fit(X, y)
+
+
+def test_names_need_a_table():
+    X, y = mixed()
+    with pytest.raises(ValueError, match="X has no column names"):
+        MLPClassifierCV(**QUICK, categorical_features=["town"]).fit(X.to_numpy(), y)
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_units_of_y_and_x_do_not_matter(n_outputs):
+    X, y = make_friedman1(100, random_state=0)
+    y = y if n_outputs == 1 else np.column_stack([y, X[:, 0]])
+    first = MLPRegressorCV(**QUICK).fit(X, y).predict(X)
+    # Powers of 2 leave all digits alone.
+    units = 2.0 ** np.arange(X.shape[1])
+    other = MLPRegressorCV(**QUICK).fit(X * units, 1024 * y).predict(X * units)
+    assert (other == 1024 * first).all()
+    shifted = MLPRegressorCV(**QUICK).fit(X, y + 1000.0).predict(X)
+    np.testing.assert_allclose(shifted, first + 1000.0, atol=0.01)
+
+
+def test_the_network_predicts_in_the_units_of_y():
+    X, y = make_friedman1(100, random_state=0)
+    reg = MLPRegressorCV(**QUICK).fit(X, 1000.0 * y)
+    assert isinstance(reg.pipeline_, Pipeline)
+    network = reg.pipeline_[-1]
+    assert (network.predict(reg.pipeline_[0].transform(X)) == reg.predict(X)).all()
+    assert network.coefs_[0].shape[1] == 2 * 4
+    assert reg.predict(X).std() > 1000.0
+
+
+def test_raw_targets_of_diabetes():
+    X, y = load_diabetes(return_X_y=True)
+    scores = []
+    for seed in range(3):
+        parts = train_test_split(X, y, random_state=seed)
+        reg = MLPRegressorCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
+        scores.append(r2_score(parts[3], reg.predict(parts[1])))
+    assert np.mean(scores) > 0.42
+
+
+def test_iris_is_better_than_by_chance():
+    X, y = load_iris(return_X_y=True)
+    parts = train_test_split(X, y, random_state=0, stratify=y)
+    clf = MLPClassifierCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
+    assert log_loss(parts[3], clf.predict_proba(parts[1])) < 0.2
+
+
+@pytest.mark.parametrize("n_columns", [20, 150])
+def test_sparse_x_equals_dense_x_of_the_same_encoder(n_columns):
+    rng = np.random.RandomState(0)
+    X = rng.rand(90, n_columns) * (rng.rand(90, n_columns) < 0.2)
+    y = X[:, 0] - X[:, 1]
+    reg = MLPRegressorCV(**QUICK).fit(csr_matrix(X), y)
+    assert reg.predict(csr_matrix(X)).shape == (90,)
+    assert reg.score(csr_matrix(X), y) > 0.3
+    with pytest.raises(ValueError, match="sparse X cannot have categorical_features"):
+        MLPRegressorCV(**QUICK, categorical_features=[0]).fit(csr_matrix(X), y)
+
+
+def test_more_columns_than_rows_get_a_linear_model():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((40, 100))
+    reg = MLPRegressorCV(n_estimators=2, alphas=[1.0, 100.0], random_state=0)
+    reg.fit(X, X[:, 0])
+    assert [c.shape for c in reg.pipeline_[-1].coefs_] == [(100, 1)]
+
+
+def test_same_seed_same_model_whatever_n_jobs():
+    X, y = mixed()
+    predictions = [
+        MLPClassifierCV(**QUICK, n_jobs=n_jobs).fit(X, y).predict_proba(X)
+        for n_jobs in (None, 1, 2)
+    ]
+    assert (predictions[0] == predictions[1]).all()
+    assert (predictions[0] == predictions[2]).all()
+
+
+def test_a_failed_fit_changes_nothing():
+    X, y = mixed()
+    clf = MLPClassifierCV(**QUICK).fit(X, y)
+    before = clf.predict_proba(X)
+    clf.set_params(n_estimators=0)
+    with pytest.raises(ValueError, match="n_estimators"):
+        clf.fit(X.head(50), y[:50])
+    clf.set_params(n_estimators=2)
+    with pytest.raises(ValueError):
+        clf.fit(X[["age"]], y[:-1])
+    assert (clf.predict_proba(X) == before).all()
+    with pytest.raises(NotFittedError):
+        clone(clf).predict(X)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n_estimators": 0},
+        {"n_estimators": 2.5},
+        {"n_bins": -1},
+        {"n_bins": "some"},
+        {"max_time": 0},
+        {"verbose": -1},
+        {"random_state": "one"},
+        {"hidden_layer_sizes": (0,)},
+        {"hidden_layer_sizes": "large"},
+        {"alphas": [-1.0]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [MLPClassifierCV, MLPRegressorCV])
+def test_wrong_parameters_are_named(kind, params):
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match=next(iter(params))):
+        kind(**QUICK | params).fit(X, y)
+
+
+def test_weights_leave_rows_out_of_the_loss():
+    X, y = make_friedman1(200, random_state=0)
+    weight = np.where(np.arange(200) < 150, 1.0, 0.0)
+    wrong = np.where(weight > 0, y, 1000.0)
+    reg = MLPRegressorCV(**QUICK).fit(X, wrong, sample_weight=weight)
+    assert r2_score(y[150:], reg.predict(X[150:])) > 0.3
+
+
+def test_counts():
+    rng = np.random.RandomState(0)
+    X = rng.rand(300, 2)
+    y = rng.poisson(np.exp(3 * X[:, 0]))
+    reg = MLPRegressorCV("poisson", **QUICK).fit(X, y)
+    assert reg.pipeline_[-1].out_activation_ == "exp"
+    assert (reg.predict(X) > 0).all()
+    assert reg.score(X, y) > 0.4
+
+
+def test_a_constant_target():
+    X = np.random.RandomState(0).rand(60, 3)
+    reg = MLPRegressorCV(**QUICK).fit(X, np.full(60, 7.0))
+    np.testing.assert_allclose(reg.predict(X), 7.0)
+
+
+def test_multilabel():
+    X, y = load_iris(return_X_y=True)
+    labels = np.column_stack([y == 0, y > 0]).astype(int)
+    clf = MLPClassifierCV(**QUICK).fit(X, labels)
+    assert clf.predict(X).shape == labels.shape
+    assert clf.score(X, labels) > 0.9
+
+
+def test_given_splits_and_scorers():
+    X, y = load_iris(return_X_y=True)
+    cv = KFold(2, shuffle=True, random_state=0)
+    clf = MLPClassifierCV(**QUICK, cv=cv, scoring="accuracy").fit(X, y)
+    assert clf.search_.n_splits_ == 2
+    assert 0.5 < clf.best_score_ <= 1.0
+
+
+def test_beats_a_linear_model_where_there_is_a_threshold():
+    rng = np.random.RandomState(0)
+    X = rng.rand(400, 2)
+    y = np.sin(8 * X[:, 0]) + (X[:, 1] > 0.5)
+    parts = train_test_split(X, y, random_state=0)
+    reg = MLPRegressorCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
+    linear = LinearRegression().fit(parts[0], parts[2])
+    assert reg.score(parts[1], parts[3]) > 0.9 > linear.score(parts[1], parts[3]) + 0.2
+
+
+def test_no_convergence_warning():
+    X, y = mixed()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        MLPClassifierCV(**QUICK).fit(X, y)

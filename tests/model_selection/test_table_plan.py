@@ -1,0 +1,95 @@
+"""What the table estimators try, and what they choose of it."""
+
+import numpy as np
+import pytest
+
+from skl2.model_selection._table_plan import choose, make_plan
+
+
+@pytest.mark.parametrize(
+    "n_rows, n_columns, n_ramped, expected",
+    [
+        (300, 8, 3, [(16, ()), (0, (50,)), (16, (50,)), (0, (50, 50)), (16, (50, 50))]),
+        (300, 8, 0, [(None, ()), (None, (50,)), (None, (50, 50))]),
+        (300, 150, 150, [(0, ()), (0, (50,)), (0, (50, 50))]),
+        (60, 121, 121, [(0, ())]),
+        (60, 121, 0, [(None, ())]),
+        (5000, 8, 0, [(None, (100,)), (None, (100, 100)), (None, (300,))]),
+        (5000, 784, 784, [(0, (100,)), (0, (100, 100)), (0, (300,))]),
+    ],
+)
+def test_candidates(n_rows, n_columns, n_ramped, expected):
+    assert make_plan(n_rows, n_columns, n_ramped).candidates == expected
+
+
+@pytest.mark.parametrize("n_rows", [300, 5000])
+def test_what_the_user_has_chosen(n_rows):
+    plan = make_plan(n_rows, 8, 8, n_bins=5, hidden=[7, 3])
+    assert plan.candidates == [(5, (7, 3))]
+    assert make_plan(n_rows, 8, 8, hidden=()).candidates == [(0, ()), (16, ())]
+    assert {bins for bins, _ in make_plan(n_rows, 8, 8, n_bins=5).candidates} == {5}
+
+
+def test_few_rows_get_a_number_of_steps():
+    for n_rows in (20, 150, 640, 1499):
+        plan = make_plan(n_rows, 8, 8)
+        n_batches = np.ceil(n_rows / plan.batch_size)
+        assert n_batches >= 2
+        assert plan.n_epochs * n_batches >= 200
+        assert plan.n_epochs >= 30
+
+
+def test_the_grid_names_both_parameters():
+    plan = make_plan(60, 30, 30, n_bins=3, hidden=(4,))
+    assert plan.param_grid("bins", "layers") == [{"layers": [(4,)], "bins": [3]}]
+    plan = make_plan(60, 30, 0, hidden=(4,))
+    assert plan.param_grid("bins", "layers") == [{"layers": [(4,)]}]
+
+
+def results(scores):
+    """``cv_results_`` of a search; scores[candidate] = {λ: score}."""
+    params = [
+        {"layers": (n,), "alpha": alpha}
+        for n, row in enumerate(scores)
+        for alpha in row
+    ]
+    means = [score for row in scores for score in row.values()]
+    return {"params": params, "mean_test_score": np.array(means)}
+
+
+def chosen(scores, n_networks, n_rows=300):
+    plan = make_plan(n_rows, 8, 8)
+    return [
+        (params["layers"][0], params["alpha"], n)
+        for params, n in choose(results(scores), "alpha", plan, n_networks)
+    ]
+
+
+@pytest.mark.parametrize(
+    "scores, n_networks, expected",
+    [
+        # Each at its best λ; 1.06 is not within 5 % of 1.
+        ([{1: -2.0, 2: -1.0}, {1: -1.04}, {3: -1.06}], 4, [(0, 2, 2), (1, 1, 2)]),
+        # No more than three, and no more than there are networks.
+        ([{1: -1.0}, {1: -0.99}, {1: -0.98}, {1: -0.97}], 8,
+         [(3, 1, 3), (2, 1, 3), (1, 1, 2)]),
+        ([{1: -1.0}, {1: -0.99}], 1, [(1, 1, 1)]),
+        # The smallest λ within 1 % of the best.
+        ([{0.1: -1.02, 1: -1.009, 2: -1.0, 3: -1.005}], 4, [(0, 1, 4)]),
+        ([{1: np.nan}, {1: -3.0}], 4, [(1, 1, 4)]),
+        # A score that is positive, as R².
+        ([{1: 0.9}, {1: 0.86}, {1: 0.85}], 2, [(0, 1, 1), (1, 1, 1)]),
+    ],
+)  # fmt: skip
+def test_few_rows_average_what_is_close(scores, n_networks, expected):
+    assert chosen(scores, n_networks) == expected
+
+
+def test_many_rows_average_two():
+    scores = [{1: -1.0, 2: -1.001}, {1: -5.0}, {1: -1.5}]
+    assert chosen(scores, 4, n_rows=5000) == [(0, 1, 2), (2, 1, 2)]
+
+
+def test_no_score_at_all():
+    with pytest.raises(ValueError, match="All scores of the search are NaN"):
+        chosen([{1: np.nan}], 2)
