@@ -19,6 +19,7 @@ from skl2._engine.data import TrainingSet
 from skl2._engine.network.folding import pooled_rows, unfold
 from skl2._engine.network.network import Network
 from skl2._engine.penalties import l1_share
+from skl2._engine.solvers.stochastic import Printer
 from skl2._engine.stack import (
     STOCHASTIC_SOLVERS,
     Keyed,
@@ -220,7 +221,6 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
                 network._store(
                     shape, member, result, data.n_rows, going_on, incremental
                 )
-            self._networks = None
             if self.n_estimators > 1:
                 vars(self).update(averaged(networks), _networks=networks)
             self._warn_of_the_end(shape, results, incremental)
@@ -261,9 +261,13 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         for listener in listeners:
             listener.start(shape, len(members))
 
+        if self.verbose:
+            listeners = (*listeners, Printer(len(members)))
+        silent = replace(shape, verbose=False)
+
         def train(members, listeners):
             return train_stack(
-                shape, self._loss(), members, data, score, stratify, listeners
+                silent, self._loss(), members, data, score, stratify, listeners
             )
 
         if not alone and not self.warm_start:
@@ -563,6 +567,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         return {
             "coefs_": coefs,
             "intercepts_": intercepts,
+            "_networks": None,
             # A fitted model predicts the same whatever set_params does afterwards.
             "_fitted_activation": self.activation,
             "_fitted_loss": loss,

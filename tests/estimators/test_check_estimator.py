@@ -19,6 +19,7 @@ CONFIGURATIONS = [
     {},
     QUICK | {"solver": "lbfgs"},
     QUICK | {"penalty": "l1", "batch_norm": True},
+    QUICK | {"n_estimators": 2, "hidden_layer_sizes": (8, 4)},
     # The checks' data sets have few rows.
     QUICK | {"early_stopping": True, "validation_fraction": 0.3},
 ]

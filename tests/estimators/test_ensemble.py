@@ -259,6 +259,20 @@ def test_random_states():
     assert one.coefs_[0][0, 0] != other.coefs_[0][0, 0]
 
 
+@both
+def test_scorers_of_early_stopping_get_one_network(problem):
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(estimator.estimators_ == [estimator])
+        return -len(seen)
+
+    # The second fit begins where there is an ensemble already.
+    model = fitted(problem, early_stopping=True, scoring=scorer, warm_start=True)
+    fit_quietly(model, X, TARGETS[problem][1])
+    assert seen and all(seen)
+
+
 def test_one_warning_for_all_networks():
     model, y = make("regression")
     with pytest.warns(ConvergenceWarning) as caught:
@@ -538,12 +552,14 @@ def test_mc_dropout_drops_units_of_every_network(problem):
         assert (std > 0).all()
 
 
-def test_verbose_names_the_network(capsys):
-    fitted("regression", verbose=True, max_iter=2)
+@pytest.mark.parametrize("params", [{}, {"warm_start": True}, {"solver": "lbfgs"}])
+def test_verbose_names_the_network(capsys, params):
+    fitted("regression", verbose=True, max_iter=2, **params)
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:15] for line in lines] == [
-        f"[{k}] Iteration {n}" for n in (1, 2) for k in range(3)
-    ]
+    order = [(k, n) for n in (1, 2) for k in range(3)]
+    # With a state to keep, or by L-BFGS, they are trained one by one.
+    order = sorted(order) if params else order
+    assert [line[:15] for line in lines] == [f"[{k}] Iteration {n}" for k, n in order]
 
 
 # Searches
@@ -591,6 +607,7 @@ def test_candidates_of_no_seed_share_their_networks():
 
 
 @both
+@pytest.mark.filterwarnings("ignore:The best alpha")
 def test_a_walk_over_alpha_alongside_the_number_of_networks(problem):
     model, y = make(problem, penalty="l1")
     search = AlphaSearchCV(
