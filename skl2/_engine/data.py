@@ -210,7 +210,17 @@ def balanced_slices(n_rows, batch_size):
 
 def row_chunks(n_rows, widest):
     """Slices that cut a pass over all rows into pieces of bounded memory."""
-    return balanced_slices(n_rows, max(256, CHUNK_ELEMENTS // widest))
+    return balanced_slices(n_rows, _chunk_size(widest))
+
+
+def _chunk_size(widest):
+    return max(256, CHUNK_ELEMENTS // widest)
+
+
+def largest_chunk(n_rows, widest):
+    """Rows of the largest of the ``row_chunks``."""
+    n_chunks = -(-n_rows // _chunk_size(widest))
+    return -(-n_rows // n_chunks)
 
 
 def common_rows(rows):

@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skl2._engine.data import TrainingSet, row_chunks
+from skl2._engine.data import TrainingSet, largest_chunk
 from skl2._engine.network.average import densified
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.network import Network
@@ -81,8 +81,8 @@ class FittedNetwork:
         dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
         network = self._bound_network(dtype)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
-        n_in_a_chunk = row_chunks(len(raw), network.widest)[0].stop
-        with blas_threads_for(network.layer_sizes, n_in_a_chunk):
+        largest = largest_chunk(len(raw), network.widest)
+        with blas_threads_for(network.layer_sizes, largest):
             for rows, (x, _, _) in TrainingSet(X).chunks(network.widest):
                 raw[rows] = network.forward(x, rows.stop - rows.start)[0].T
         return raw
