@@ -37,7 +37,7 @@ class Step:
         stream = check_random_state(0)
         self.theta = self.network.initial_theta(stream)[np.newaxis].copy()
         self.objective.bind(self.theta)
-        self.optimizer = _make_optimizer(shape, [member], self.theta, self.network)
+        self.optimizer = _make_optimizer(shape, [member], self.theta)
         order = BatchOrder([stream], [None], self.data.n_rows, shape.batch_size, True)
         self.batches = order.epoch()
         self.rows = self.batches[0]

@@ -16,13 +16,13 @@ from sklearn.model_selection import train_test_split
 
 from skl2._engine.data import AugmentedSet, BatchOrder
 from skl2._engine.network.dropout import make_dropout
-from skl2._engine.network.folding import Folding, Plain
+from skl2._engine.network.folding import Folding, NoFolding, Unfolded
 from skl2._engine.network.network import Network
 from skl2._engine.objective import Objective
 from skl2._engine.penalties import make_penalty
 from skl2._engine.random_streams import noise_streams, once_per_stream
 from skl2._engine.solvers.lbfgs import minimize_lbfgs
-from skl2._engine.solvers.max_norm import MaxNorm, Projected
+from skl2._engine.solvers.max_norm import MaxNorm
 from skl2._engine.solvers.optimizers import SGD, Adam, AdamW, Optimizer
 from skl2._engine.solvers.proximal import minimize_proximal
 from skl2._engine.solvers.schedules import make_schedule
@@ -123,8 +123,8 @@ class Member:
         Rates, for the input and each hidden layer, > 0 where the shape has dropout.
     max_norm : float or None
         Bound on the norm of each unit's weights.
-    statistics : (float, ndarray of shape (2, n_hidden_units)) or None
-        Of earlier partial fits with batch norm, and the rows they stand for.
+    unfolded : Unfolded or None
+        With batch norm: what `theta`, fitted parameters, does not say any more.
     """
 
     penalty: str | None
@@ -141,7 +141,7 @@ class Member:
     progress: Progress | None = None
     dropout: tuple[float, ...] = ()
     max_norm: float | None = None
-    statistics: tuple | None = None
+    unfolded: Unfolded | None = None
 
     def key(self):
         """Equal for members that train to the same result on the same data."""
@@ -195,7 +195,7 @@ def make_objective(shape, loss, members, data, total_weight, noise=()):
 
 def _initial_theta(network, members, streams):
     """(K, P) initial parameters; members that share a stream share the draw."""
-    rows = [member.theta for member in members]
+    rows = [_start(network, member) for member in members]
     fresh = [k for k, row in enumerate(rows) if row is None]
     drawn = once_per_stream(
         [streams[k] for k in fresh], lambda stream, _: network.initial_theta(stream)
@@ -203,6 +203,13 @@ def _initial_theta(network, members, streams):
     for k, row in zip(fresh, drawn, strict=True):
         rows[k] = row
     return np.stack(rows).astype(network.dtype, copy=False)
+
+
+def _start(network, member):
+    """Where the training of a member starts; None to draw it."""
+    if member.theta is None or member.unfolded is None:
+        return member.theta
+    return member.unfolded.from_fitted(network, member.theta)
 
 
 def initial_theta(shape, member):
@@ -246,7 +253,7 @@ def _hold_out(shape, data, stratify, members, streams):
     return list(train), list(held_out)
 
 
-def _make_optimizer(shape, members, theta, network):
+def _make_optimizer(shape, members, theta):
     def each(name):
         return [getattr(member, name) for member in members]
 
@@ -259,11 +266,14 @@ def _make_optimizer(shape, members, theta, network):
         optimizer = kind(
             each("learning_rate_init"), each("beta_1"), each("beta_2"), each("epsilon")
         )
-    optimizer.init(theta)
-    if shape.max_norm:
-        slots = [layer.slots[0] for layer in network.layers]
-        return Projected(optimizer, MaxNorm(slots, each("max_norm")))
-    return optimizer
+    return optimizer.init(theta)
+
+
+def _make_constraint(shape, members, network):
+    if not shape.max_norm:
+        return None
+    slots = [layer.slots[0] for layer in network.layers]
+    return MaxNorm(slots, [member.max_norm for member in members])
 
 
 def train_stack(shape, loss, members, data, score=None, stratify=None, listeners=()):
@@ -337,11 +347,11 @@ def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
         total_weight = np.array([data.subset_weight(r) for r in rows])
         n_rows = len(rows[0])
     objective = make_objective(shape, loss, members, data, total_weight, noise)
-    if members[0].statistics is not None:
-        objective.network.set_running(members[0].statistics[1])
+    if members[0].unfolded is not None:
+        objective.network.set_running(members[0].unfolded.statistics)
     run = StochasticRun(
         objective,
-        _make_optimizer(shape, members, theta, objective.network),
+        _make_optimizer(shape, members, theta),
         make_schedule(
             shape.learning_rate,
             [member.learning_rate_init for member in members],
@@ -358,7 +368,8 @@ def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
         validation,
         shape.max_iter,
         rows_seen=members[0].rows_seen,
-        publisher=_make_publisher(shape, members, data, rows, objective.network),
+        constraint=_make_constraint(shape, members, objective.network),
+        folding=_make_folding(shape, members, data, rows, objective.network),
         listeners=listeners,
     )
     if members[0].progress is not None:
@@ -385,8 +396,8 @@ def _validation_rows(shape, loss, members, data, score, stratify, streams):
     return rows, Validation(data, held_out, score, loss)
 
 
-def _make_publisher(shape, members, data, rows, network):
+def _make_folding(shape, members, data, rows, network):
     if not shape.batch_norm:
-        return Plain()
-    carried = members[0].statistics if shape.incremental else None
-    return Folding(network, data, rows, carried)
+        return NoFolding()
+    earlier = members[0].unfolded if shape.incremental else None
+    return Folding(network, data, rows, earlier)

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import replace
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skl2._engine.data import TrainingSet
-from skl2._engine.network.folding import pooled_rows, unfold
+from skl2._engine.network.folding import Unfolded
 from skl2._engine.network.network import Network
 from skl2._engine.penalties import l1_share
 from skl2._engine.solvers.stochastic import Printer
@@ -25,7 +24,6 @@ from skl2._engine.stack import (
     Keyed,
     Member,
     Settings,
-    make_network,
     one_by_one,
     train_stack,
 )
@@ -51,8 +49,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
     loss_curve_: list
     penalty_curve_: list
     batch_norm_: Any
-    # Rows that the batch-norm statistics stand for.
-    _statistics_rows: int
+    # Rows that the statistics in `batch_norm_` stand for.
+    _batch_norm_rows: int
 
     @abstractmethod
     def __init__(
@@ -218,9 +216,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             results = self._train(shape, members, data, alone, listeners)
             for network, member, result in zip(networks, members, results, strict=True):
                 network._check_finite(result, data)
-                network._store(
-                    shape, member, result, data.n_rows, going_on, incremental
-                )
+                network._store(shape, member, result, going_on, incremental)
             if self.n_estimators > 1:
                 vars(self).update(averaged(networks), _networks=networks)
             self._warn_of_the_end(shape, results, incremental)
@@ -393,15 +389,14 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
     def _continue(self, member, shape):
         """Let `member` begin where this network ended."""
         member.theta = self._fitted_theta(shape)
-        if shape.batch_norm:
-            moments = [[u["mean"], u["variance"]] for u in self.batch_norm_]
-            member.statistics = self._statistics_rows, np.hstack(moments)
         member.rows_seen = self.t_
         progress = getattr(self, "_progress", None)
         if progress is not None:
             # A copy: should this call fail, the next one finds it as it was.
             member.progress = deepcopy(progress)
             member.random_state = member.progress.stream
+        if shape.batch_norm:
+            member.unfolded = self._unfolded(member.progress)
 
     def _shape(self, data, incremental):
         """What all members of a stack have in common."""
@@ -479,30 +474,19 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
                 "set warm_start=False to start anew."
             )
         coefs = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
-        theta = Network(shape.layer_sizes, shape.activation, shape.dtype).pack(
-            coefs, self.intercepts_
-        )
-        return self._unfolded(shape, theta) if shape.batch_norm else theta
+        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+        return network.pack(coefs, self.intercepts_)
 
-    def _unfolded(self, shape, theta):
-        """The parameters that batch norm goes on from, given the folded ones."""
+    def _unfolded(self, progress):
+        """What batch norm continues from, beside the fitted weights."""
         if not getattr(self, "batch_norm_", None):
             raise ValueError(
                 "A warm start with batch_norm=True needs a previous fit with it: set "
                 "warm_start=False to start anew."
             )
-        progress = getattr(self, "_progress", None)
         if progress is not None and progress.unfolded is not None:
-            # The exact ones, unless the weights were altered since.
-            digest, unfolded = progress.unfolded
-            if digest == sha256(theta).hexdigest() and unfolded.dtype == theta.dtype:
-                return unfolded
-        return unfold(
-            make_network(shape),
-            theta,
-            [units["scale"] for units in self.batch_norm_],
-            np.hstack([[u["mean"], u["variance"]] for u in self.batch_norm_]),
-        )
+            return progress.unfolded
+        return Unfolded.from_layers(self.batch_norm_, self._batch_norm_rows)
 
     def _like(self, other):
         """Take over what validating and encoding the data has taught `other`."""
@@ -578,9 +562,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _after_epoch(self, shape, report):
         """The fitted attributes as of an epoch, for callbacks."""
-        theta, _, _ = report.parameters()
         result = report.result
-        return self._learned(shape.layer_sizes, theta) | {
+        return self._learned(shape.layer_sizes, report.fitted()) | {
             "n_iter_": result.n_iter,
             "loss_": result.loss_curve[-1],
             "loss_curve_": list(result.loss_curve),
@@ -589,7 +572,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             "validation_loss_curve_": copy(result.validation_loss_curve),
         }
 
-    def _store(self, shape, member, result, n_rows, going_on, incremental):
+    def _store(self, shape, member, result, going_on, incremental):
         """Keep what was learned: attributes with a trailing underscore."""
         self._set_weights(result.theta, shape)
         self._fitted_dropout = member.dropout
@@ -610,25 +593,13 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             setattr(self, name, curve)
         keep = incremental or self.warm_start
         self._progress = result.progress if keep else None
-        self._store_batch_norm(shape, result, n_rows, going_on and incremental)
+        self.batch_norm_ = None
+        if result.unfolded is not None:
+            self.batch_norm_ = result.unfolded.by_layer(shape.layer_sizes)
+            self._batch_norm_rows = result.unfolded.n_rows
 
     def _set_weights(self, theta, shape):
         vars(self).update(self._learned(shape.layer_sizes, theta))
-
-    def _store_batch_norm(self, shape, result, n_rows, pooled):
-        self.batch_norm_ = None
-        if not shape.batch_norm:
-            return
-        scales = result.unfolded[len(result.theta) :]
-        bounds = np.cumsum(shape.layer_sizes[1:-2])
-        parts = np.split(np.vstack([scales, result.statistics]), bounds, axis=1)
-        names = ("scale", "mean", "variance")
-        self.batch_norm_ = [dict(zip(names, part, strict=True)) for part in parts]
-        before = self._statistics_rows if pooled else 0
-        self._statistics_rows = pooled_rows(before, n_rows)
-        if self._progress is not None:
-            digest = sha256(result.theta).hexdigest()
-            self._progress.unfolded = digest, result.unfolded
 
     def _warn_of_the_end(self, shape, results, incremental):
         if any(result.interrupted for result in results):

@@ -260,19 +260,16 @@ def regularization_path(
     shape, (member,) = template._describe(data, [template])
     alphas = alpha_grid(alphas, float(member.alpha[0]))
     thetas: list[np.ndarray] = []
-    start = None
     for alpha in alphas:
-        member = replace(
-            member,
-            alpha=np.full_like(member.alpha, alpha),
-            theta=start,
-        )
+        member = replace(member, alpha=np.full_like(member.alpha, alpha))
         (result,) = train_stack(
             shape, template._loss(), [member], data, *template._validation(data)
         )
         template._check_finite(result, data)
         thetas.append(result.theta.copy())
-        start = result.theta if result.unfolded is None else result.unfolded
+        # The next λ starts here.
+        member.theta = result.theta
+        member.unfolded = result.unfolded
     network = Network(shape.layer_sizes, shape.activation, shape.dtype)
     fields = {"train_loss": _losses(template, data, network, thetas)}
     if X_val is not None:

@@ -17,7 +17,13 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.utils import shuffle as sklearn_shuffle
 
-from skl2._engine.data import BatchOrder, TrainingSet, balanced_slices, row_chunks
+from skl2._engine.data import (
+    BatchOrder,
+    TrainingSet,
+    balanced_slices,
+    largest_chunk,
+    row_chunks,
+)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 20, 99, 100, 101, 1000])
@@ -40,6 +46,7 @@ def test_row_chunks_bound_the_memory_of_a_pass(n_rows, widest):
     assert sum(s.stop - s.start for s in chunks) == n_rows
     largest = max(s.stop - s.start for s in chunks)
     assert largest * widest <= max(2**18, 256 * widest)
+    assert largest == largest_chunk(n_rows, widest)
 
 
 def read(order, n_rows):

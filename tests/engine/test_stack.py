@@ -46,10 +46,18 @@ def train(data, loss, vary, members, n_members, **shape_params):
     return train_stack(shape, LOSSES[loss], stack, data, score, stratify)
 
 
-def assert_same(stacked, alone):
-    stacked, alone = asdict(stacked), asdict(alone)
+def contents(result):
+    """The fields of a result by name, and those of what was unfolded."""
+    found = asdict(result)
     # For a stack of one only.
-    del stacked["progress"], alone["progress"]
+    del found["progress"]
+    unfolded = found.pop("unfolded") or {}
+    return found | {f"unfolded.{name}": value for name, value in unfolded.items()}
+
+
+def assert_same(stacked, alone):
+    stacked, alone = contents(stacked), contents(alone)
+    assert stacked.keys() == alone.keys()
     for name, value in alone.items():
         assert_array_equal(stacked[name], value, err_msg=name, strict=True)
 
@@ -384,7 +392,7 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
         **shape_params,
     )
     if "batch norm" in name or name == "everything":
-        assert all(np.isfinite(r.statistics).all() for r in results)
+        assert all(np.isfinite(r.unfolded.statistics).all() for r in results)
 
 
 @dtypes

@@ -160,7 +160,7 @@ def test_batch_norm_trajectory(solver):
         (0.5 * (net(torch.tensor(X)) - target) ** 2).mean().backward()
         optimizer.step()
     expected = TorchNet((4, 6, 5, 1), "tanh", True)
-    expected.load(network, model._progress.unfolded[1])
+    expected.load(network, model._progress.unfolded.theta)
     for ours, theirs in zip(expected.parameters(), net.parameters(), strict=True):
         np.testing.assert_allclose(
             ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6, atol=1e-8

@@ -1,22 +1,94 @@
-"""Batch norm folded into plain weights after training, and unfolded to go on."""
+"""Batch norm folded into plain weights after training, and unfolded to train on."""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from skl2._engine.network.batch_norm import Share, pool
 
 
-class Plain:
-    """What is published of a network without batch norm: its parameters."""
+@dataclass
+class Unfolded:
+    """What the fitted weights of a network with batch norm do not say any more.
 
-    def publish(self, theta):
-        return theta, None
+    Attributes
+    ----------
+    scale : ndarray of shape (n_hidden_units,)
+        γ. It is folded into the weights, as are the statistics.
+    statistics : ndarray of shape (2, n_hidden_units)
+        Mean and variance.
+    n_rows : int
+        Rows that the statistics stand for.
+    theta, fitted : ndarray or None
+        Parameters in training, shape (P,), and the fitted ones they were folded to.
+    """
+
+    scale: np.ndarray
+    statistics: np.ndarray
+    n_rows: int
+    theta: np.ndarray | None = None
+    fitted: np.ndarray | None = None
+
+    def by_layer(self, layer_sizes):
+        """A dict of scale, mean and variance for each hidden layer."""
+        bounds = np.cumsum(layer_sizes[1:-2])
+        parts = np.split(np.vstack([self.scale, self.statistics]), bounds, axis=1)
+        names = ("scale", "mean", "variance")
+        return [dict(zip(names, part, strict=True)) for part in parts]
+
+    @classmethod
+    def from_layers(cls, layers, n_rows):
+        """The inverse of ``by_layer``; the parameters in training are not known."""
+        scale, *statistics = (
+            np.concatenate([units[name] for units in layers])
+            for name in ("scale", "mean", "variance")
+        )
+        return cls(scale, np.stack(statistics), n_rows)
+
+    def from_fitted(self, network, fitted):
+        """Parameters in training, shape (P,), that fold to `fitted`.
+
+        The exact ones, unless `fitted` was altered since. A unit whose γ is 0 gets
+        W = 0: it has lost it.
+
+        Parameters
+        ----------
+        network : Network
+            With batch norm.
+        fitted : ndarray of shape (P_fitted,)
+        """
+        if self.fitted is not None and self.theta is not None:
+            same_type = self.fitted.dtype == fitted.dtype
+            if same_type and np.array_equal(self.fitted, fitted):
+                return self.theta
+        theta = np.zeros((1, network.layout.n_parameters), network.dtype)
+        theta[0, : len(fitted)] = fitted
+        start = 0
+        for norm in network.norms:
+            units = slice(start, start + norm.n_out)
+            start = units.stop
+            mean, variance = self.statistics[:, units]
+            gamma = self.scale[units]
+            factor = gamma / np.sqrt(variance + norm.epsilon)
+            W, b = (slot.view(theta)[0] for slot in norm.slots)
+            W /= np.where(factor == 0.0, 1.0, factor)
+            b[:, 0] += factor * mean
+            norm.scale.view(theta)[0, :, 0] = gamma
+        return theta[0]
+
+
+class NoFolding:
+    """For networks without batch norm: fitted parameters are those in training."""
+
+    def to_fitted(self, theta):
+        return theta, [None] * len(theta)
 
     def select(self, keep):
         pass
 
 
 class Folding:
-    """Publishes networks with batch norm as plain ones.
+    """Turns networks with batch norm into plain ones.
 
     Layer by layer the statistics of the training rows are taken, exactly and with the
     layers before already folded, and go into the weights,
@@ -26,51 +98,70 @@ class Folding:
     Parameters
     ----------
     network : Network
+        With batch norm.
     data : TrainingSet
     rows : list of ndarray or None, one a member
         The rows trained on; None for all.
-    carried : (float, ndarray of shape (2, n_hidden_units)) or None
-        Statistics of earlier rows and their number, to pool with those of these rows
-        (for partial_fit of a stack of one).
+    earlier : Unfolded or None
+        Statistics of earlier rows, to pool with those of these rows (for partial_fit
+        of a stack of one).
     """
 
     # Rows that the pooled statistics go back.
     window = 1000
 
-    def __init__(self, network, data, rows, carried=None):
+    def __init__(self, network, data, rows, earlier=None):
         self.network = network
         self.data = data
         self.rows = rows
-        self.carried = carried
-        self._plain = network.fitted()
+        self.earlier = earlier
+        n_before = 0 if earlier is None else earlier.n_rows
+        # How many rows the pooled statistics stand for.
+        self.n_rows = min(n_before + data.n_rows, max(self.window, data.n_rows))
+        self._fitted = network.fitted()
 
     def select(self, keep):
-        """Go on with the members `keep`."""
         self.rows = [self.rows[k] for k in keep]
 
-    def publish(self, theta):
-        """Plain parameters (K, P), and the statistics (K, 2, n_hidden_units)."""
-        plain = theta[:, : self._plain.layout.n_parameters].copy()
-        self._plain.bind(plain)
-        statistics = []
-        for i, (norm, layer) in enumerate(
-            zip(self.network.norms, self._plain.layers, strict=False)
-        ):
-            beta = layer.b.copy()
-            layer.b[...] = 0.0
-            mean, variance = self._pooled(i, self._moments(i))
-            factor = norm.scale.view(theta) / np.sqrt(variance + norm.epsilon)
-            layer.W *= factor.swapaxes(1, 2)
-            layer.b[...] = beta - factor * mean
-            statistics.append(np.stack([mean, variance], axis=1)[..., 0])
-        return plain, np.concatenate(statistics, axis=2)
+    def to_fitted(self, theta):
+        """Fitted parameters of every member, and what they do not say any more.
+
+        Returns
+        -------
+        fitted : ndarray of shape (K, P_fitted)
+        unfolded : list of Unfolded, one a member
+        """
+        n_fitted = self._fitted.layout.n_parameters
+        fitted = theta[:, :n_fitted].copy()
+        self._fitted.bind(fitted)
+        moments = [
+            self._fold(i, norm, theta) for i, norm in enumerate(self.network.norms)
+        ]
+        statistics = np.concatenate(moments, axis=2)
+        rows = zip(theta.copy(), fitted.copy(), statistics, strict=True)
+        return fitted, [
+            Unfolded(own[n_fitted:], moments, self.n_rows, own, plain)
+            for own, plain, moments in rows
+        ]
+
+    def _fold(self, i, norm, theta):
+        """Fold layer i; returns its mean and variance, (K, 2, n_units)."""
+        layer = self._fitted.layers[i]
+        shift = layer.b.copy()
+        # The statistics are those of W' x.
+        layer.b[...] = 0.0
+        mean, variance = self._pooled(i, self._moments(i))
+        factor = norm.scale.view(theta) / np.sqrt(variance + norm.epsilon)
+        layer.W *= factor.swapaxes(1, 2)
+        layer.b[...] = shift - factor * mean
+        return np.stack([mean, variance], axis=1)[..., 0]
 
     def _moments(self, i):
         """Mean and variance of W' x in layer i over all rows, (K, n_units, 1)."""
         total, moments = np.zeros((1, 1, 1)), (0.0, 0.0)
-        for places, (x, _, weight) in self.data.chunks(self._plain.widest, self.rows):
+        for places, (x, _, weight) in self.data.chunks(self.network.widest, self.rows):
             n_rows = places.stop - places.start
-            z = self._plain.forward(x, n_rows, last=i)
+            z = self._fitted.forward(x, n_rows, last=i)
             share = Share(weight, n_rows, z.dtype)
             mean = np.matmul(z, share.column)
             z -= mean
@@ -89,42 +180,9 @@ class Folding:
         return moments
 
     def _pooled(self, i, moments):
-        if self.carried is None:
+        if self.earlier is None:
             return moments
-        n_before, statistics = self.carried
-        sizes = self._plain.layer_sizes[1 : i + 2]
+        sizes = self.network.layer_sizes[1 : i + 2]
         units = slice(sum(sizes[:-1]), sum(sizes))
-        before = tuple(statistics[:, np.newaxis, units, np.newaxis])
-        n_rows = self.data.n_rows
-        total = pooled_rows(n_before, n_rows)
-        return pool(before, moments, n_rows / total)
-
-
-def pooled_rows(n_before, n_rows):
-    """How many rows pooled statistics stand for after another `n_rows`."""
-    return min(n_before + n_rows, max(Folding.window, n_rows))
-
-
-def unfold(network, plain, scales, statistics):
-    """Parameters (P,) of a network with batch norm that would fold to `plain`.
-
-    Parameters
-    ----------
-    network : Network
-    plain : ndarray of shape (P_plain,)
-    scales : list of ndarray of shape (n_units,)
-        γ of each hidden layer. A unit whose γ is 0 gets W = 0: it has lost it.
-    statistics : ndarray of shape (2, n_hidden_units)
-    """
-    theta = np.zeros((1, network.layout.n_parameters), network.dtype)
-    theta[0, : len(plain)] = plain
-    start = 0
-    for norm, gamma in zip(network.norms, scales, strict=True):
-        mean, variance = statistics[:, start : start + len(gamma)]
-        start += len(gamma)
-        factor = gamma / np.sqrt(variance + norm.epsilon)
-        W, b = (slot.view(theta)[0] for slot in norm.slots)
-        W /= np.where(factor == 0.0, 1.0, factor)
-        b[:, 0] += factor * mean
-        norm.scale.view(theta)[0, :, 0] = gamma
-    return theta[0]
+        before = tuple(self.earlier.statistics[:, np.newaxis, units, np.newaxis])
+        return pool(before, moments, self.data.n_rows / self.n_rows)

@@ -106,7 +106,7 @@ def _projected_gradient(found, bounds):
 def report_iteration(result, listeners):
     """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
     theta = result.theta
-    report = EpochReport(0, result, lambda: (theta.copy(), None, None))
+    report = EpochReport(0, result, theta.copy)
     # All of them hear of it, before one may stop the run.
     wishes = [listener(report) for listener in listeners]
     if any(wishes):

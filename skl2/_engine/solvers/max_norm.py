@@ -43,37 +43,3 @@ class MaxNorm:
             if outside.any():
                 factor = np.where(outside, inner / np.where(outside, norm, 1.0), 1.0)
                 W *= factor[:, np.newaxis].astype(theta.dtype)
-
-
-class Projected:
-    """An optimizer after whose steps the parameters are projected on a constraint.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-    constraint : MaxNorm
-    """
-
-    def __init__(self, optimizer, constraint):
-        self.optimizer = optimizer
-        self.constraint = constraint
-
-    def __getattr__(self, name):
-        if name == "optimizer":
-            # Not there yet while it is unpickled or copied.
-            raise AttributeError(name)
-        return getattr(self.optimizer, name)
-
-    def step(self, theta, grad, penalty):
-        self.optimizer.step(theta, grad, penalty)
-        self.constraint.project(theta)
-
-    def select(self, keep):
-        self.optimizer.select(keep)
-        self.constraint.select(keep)
-
-    def published(self, theta, penalty):
-        shown = self.optimizer.published(theta, penalty)
-        if shown is not theta:
-            self.constraint.project(shown)
-        return shown

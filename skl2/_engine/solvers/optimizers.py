@@ -109,11 +109,6 @@ class Optimizer:
             setattr(self, name, getattr(self, name)[keep])
         self._prepare((len(keep), self._shape[1]), self.dtype)
 
-    @property
-    def kind(self):
-        """Which of the optimizers it is; states of another kind mean nothing to it."""
-        return type(self).__name__
-
     def step(self, theta, grad, penalty):
         """One update of `theta` in place.
 
@@ -126,12 +121,12 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def published(self, theta, penalty):
+    def to_fitted(self, theta, penalty):
         """The parameters to report and to validate: theta itself, for most."""
         return theta
 
-    def unpublished(self, theta, penalty):
-        """The inverse of ``published``, in place: where a run goes on."""
+    def from_fitted(self, theta, penalty):
+        """The inverse of ``to_fitted``, in place: where a run continues."""
 
     def get_state(self):
         """What a later ``set_state`` needs to go on as if there had been no break."""
@@ -226,7 +221,7 @@ class SGD(Optimizer):
         if self.nesterov:
             theta += mu * velocity
 
-    def published(self, theta, penalty):
+    def to_fitted(self, theta, penalty):
         """What the run has found: where a prox acts, x and not Nesterov's θ = x + μ v.
 
         The weights a prox has set to zero are zero in x; in θ they are not until x has
@@ -239,8 +234,8 @@ class SGD(Optimizer):
             x[k] -= float(self.momentum[k]) * self.velocity[k]
         return x
 
-    def unpublished(self, theta, penalty):
-        """The inverse of ``published``, in place: where a run goes on."""
+    def from_fitted(self, theta, penalty):
+        """The inverse of ``to_fitted``, in place: where a run continues."""
         if self.nesterov:
             for k in np.flatnonzero(self._needs_prox(penalty)):
                 theta[k] += float(self.momentum[k]) * self.velocity[k]

@@ -1,11 +1,12 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from skl2._engine.network.folding import Plain
+from skl2._engine.network.folding import NoFolding, Unfolded
 from skl2._engine.random_streams import NoiseStream
 from skl2._engine.solvers.stopping import Patience
 from skl2._engine.threads import end_if_left
@@ -40,10 +41,8 @@ class Result:
         Training rows seen, earlier runs included.
     progress : Progress or None
         For a stack of one: what a later run needs to go on.
-    unfolded : ndarray of shape (P_unfolded,) or None
-        With batch norm: the parameters that were folded into `theta`.
-    statistics : ndarray of shape (2, n_hidden_units) or None
-        With batch norm: means and variances that were folded into `theta`.
+    unfolded : Unfolded or None
+        With batch norm: what was folded into `theta`.
     """
 
     theta: np.ndarray
@@ -60,15 +59,7 @@ class Result:
     message: str = ""
     rows_seen: int = 0
     progress: "Progress | None" = None
-    unfolded: np.ndarray | None = None
-    statistics: np.ndarray | None = None
-
-    def take(self, theta, unfolded, statistics):
-        """Take these parameters as the result; see ``StochasticRun._publish``."""
-        self.theta = theta
-        if statistics is not None:
-            self.unfolded = unfolded
-            self.statistics = statistics
+    unfolded: Unfolded | None = None
 
 
 @dataclass
@@ -77,8 +68,8 @@ class Progress:
 
     Attributes
     ----------
-    solver : str
-        Name of the optimizer's class; another one starts anew.
+    solver : type
+        Class of the optimizer; another one starts anew.
     optimizer : dict
         ``Optimizer.get_state()``.
     patience : Patience
@@ -88,17 +79,17 @@ class Progress:
         State of the stream before the validation split was drawn.
     noise : NoiseStream or None
         Where dropout and augmentation go on.
-    unfolded : (str, ndarray) or None
-        With batch norm: a digest of the folded parameters, and the unfolded ones.
+    unfolded : Unfolded or None
+        With batch norm: the parameters in training, and those they were folded to.
     """
 
-    solver: str
+    solver: type
     optimizer: dict
     patience: Patience
     stream: np.random.RandomState
     split: tuple
     noise: NoiseStream | None = None
-    unfolded: tuple | None = None
+    unfolded: Unfolded | None = None
 
 
 class PerMember(Protocol):
@@ -121,13 +112,13 @@ class EpochReport:
     member : int
     result : Result
         Up to this epoch, which is ``result.n_iter``; its parameters are not set yet.
-    parameters : callable () -> (theta, unfolded, statistics)
-        The parameters as they would be published, see ``Result``.
+    fitted : callable () -> ndarray of shape (P,)
+        The parameters that a fit would end with here.
     """
 
     member: int
     result: Result
-    parameters: object
+    fitted: Callable
 
 
 def renumbered(listeners, k):
@@ -179,8 +170,10 @@ class StochasticRun:
         Largest number of epochs.
     rows_seen : int
         Rows seen in earlier runs that this one goes on from.
-    publisher : Plain or Folding
-        Makes of the parameters in training those of the fitted network.
+    constraint : MaxNorm or None
+        Projects the parameters after each step.
+    folding : Folding or NoFolding
+        Turns parameters in training into those of a fitted network.
     listeners : sequence of callable ``listener(EpochReport) -> bool``
         Called after each epoch for each member; True stops the member.
     """
@@ -195,7 +188,8 @@ class StochasticRun:
         validation,
         max_iter,
         rows_seen=0,
-        publisher=None,
+        constraint=None,
+        folding=None,
         listeners=(),
     ):
         self.objective = objective
@@ -206,26 +200,28 @@ class StochasticRun:
         self.validation = validation
         self.max_iter = max_iter
         self.rows_seen = rows_seen
-        self.publisher = publisher or Plain()
+        self.constraint = constraint
+        self.folding = folding or NoFolding()
         self.listeners = listeners
 
     def resume(self, progress, theta):
         """Go on where an earlier run of a stack of one stopped."""
-        if self.optimizer.kind == progress.solver:
+        if type(self.optimizer) is progress.solver:
             self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
-        self.optimizer.unpublished(theta, self.objective.penalty)
+        self.optimizer.from_fitted(theta, self.objective.penalty)
         self.patience.resume(progress.patience)
 
     def progress(self, split, noise):
         """What ``resume`` needs; for a stack of one, after ``run``."""
         return Progress(
-            self.optimizer.kind,
+            type(self.optimizer),
             self.optimizer.get_state(),
             self.patience,
             self.order.streams[0],
             split,
             noise,
+            self.results[0].unfolded,
         )
 
     def run(self, theta):
@@ -259,7 +255,7 @@ class StochasticRun:
     def _start_validation(self):
         """Until there is a better one, the start is the best epoch."""
         self._fitted_network = self.objective.network.fitted()
-        self._shown = self._publish()
+        self._fitted = self._to_fitted()
         self._keep_best(np.ones(len(self.members), dtype=bool))
         for result in self.results:
             result.validation_scores = []
@@ -275,6 +271,8 @@ class StochasticRun:
             self.schedule.before_step(self.optimizer, step, len(batches))
             loss += self.objective.batch_loss(rows, len(batches))
             self.optimizer.step(self.theta, self.objective.grad, self.objective.penalty)
+            if self.constraint is not None:
+                self.constraint.project(self.theta)
         loss = loss / len(batches) + penalty
         self.rows_seen += self.order.n_rows
         diverged = ~np.isfinite(loss)
@@ -295,24 +293,30 @@ class StochasticRun:
             exhausted = stop
         return exhausted | diverged
 
-    def _publish(self):
-        """Parameters as a fitted network would have them; with batch norm also those
-        in training, and the statistics (else None, None): each with K rows.
-        """
-        shown = self.optimizer.published(self.theta, self.objective.penalty)
-        theta, statistics = self.publisher.publish(shown)
-        return theta, shown, statistics
+    def _to_fitted(self):
+        """Parameters of fitted networks, (K, P), and a list of Unfolded or None."""
+        theta = self.optimizer.to_fitted(self.theta, self.objective.penalty)
+        if self.constraint is not None and theta is not self.theta:
+            self.constraint.project(theta)
+        return self.folding.to_fitted(theta)
 
     def _validate(self):
-        """Scores and losses of the parameters as they would be published, (K,) each."""
-        self._shown = self._publish()
-        self._fitted_network.bind(self._shown[0])
+        """Scores and losses of the fitted networks, each of shape (K,)."""
+        self._fitted = self._to_fitted()
+        self._fitted_network.bind(self._fitted[0])
         return self.validation.evaluate(self._fitted_network)
 
     def _keep_best(self, improved):
         """Keep the parameters of the members whose score is the best so far."""
         for i in np.flatnonzero(improved):
-            self.results[self.members[i]].take(*_member(self._shown, i, np.copy))
+            self._keep(self._fitted, i)
+
+    def _keep(self, fitted, i):
+        """Keep what ``_to_fitted`` has made of member i as its result."""
+        theta, unfolded = fitted
+        result = self.results[self.members[i]]
+        result.theta = theta[i].copy()
+        result.unfolded = unfolded[i]
 
     def _record(self, epoch, loss, penalty, validated, diverged):
         for i, k in enumerate(self.members):
@@ -334,7 +338,7 @@ class StochasticRun:
                 report = EpochReport(
                     int(k),
                     self.results[k],
-                    lambda i=i: _member(self._publish(), i, np.copy),
+                    lambda i=i: self._to_fitted()[0][i].copy(),
                 )
                 if listener(report):
                     stop[i] = self.results[k].converged = True
@@ -344,14 +348,14 @@ class StochasticRun:
         """Store the results of the members in the mask `stop` and drop them."""
         if not len(stop):
             return
-        shown = self._publish() if self.validation is None else None
+        fitted = self._to_fitted() if self.validation is None else None
         for i in np.flatnonzero(stop):
             result = self.results[self.members[i]]
             result.message = message
             result.rows_seen = self.rows_seen
             best = float(self.patience.best[i])
             if self.validation is None:
-                result.take(*_member(shown, i))
+                self._keep(fitted, i)
                 result.best_loss = best
             else:
                 result.best_validation_score = best
@@ -366,10 +370,6 @@ class StochasticRun:
 
     def _parts(self) -> "list[PerMember]":
         parts = [self.objective, self.optimizer, self.schedule, self.order]
-        parts += [self.patience, self.publisher]
-        return parts if self.validation is None else [*parts, self.validation]
-
-
-def _member(published, i, make=lambda row: row):
-    """The member `i` of what ``StochasticRun._publish`` returns."""
-    return tuple(None if part is None else make(part[i]) for part in published)
+        parts += [self.patience, self.folding]
+        optional = (self.constraint, self.validation)
+        return [*parts, *(part for part in optional if part is not None)]

@@ -18,7 +18,7 @@ from skl2._engine import data as data_module
 from skl2._engine.data import balanced_slices
 from skl2._engine.losses import HalfSquaredError, MultinomialLogLoss
 from skl2._engine.network.batch_norm import pool
-from skl2._engine.network.folding import Folding, unfold
+from skl2._engine.network.folding import Folding, Unfolded
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.stack import make_network
 
@@ -124,12 +124,12 @@ def test_folded_statistics_are_those_of_all_rows(
     dense = data.X.toarray() if container == "csr" else data.X
     rows = [np.random.RandomState(k).permutation(40)[:30] for k in range(3)]
     network = objective.network
-    plain, statistics = Folding(network, data, rows).publish(objective.theta)
+    plain, unfolded = Folding(network, data, rows).to_fitted(objective.theta)
     for k, theta in enumerate(objective.theta):
         weight = data.sample_weight[rows[k]] if weighted else None
         raw, moments = forward(parts(network, theta), dense[rows[k]], "tanh", weight)
         expected = np.hstack([np.stack(m) for m in moments])
-        assert_allclose(statistics[k], expected, rtol=1e-10, atol=1e-12)
+        assert_allclose(unfolded[k].statistics, expected, rtol=1e-10, atol=1e-12)
         # The folded network is a plain one with the same output.
         views = [s.view(plain)[k] for s in network.layout.slots[:6]]
         a = dense[rows[k]]
@@ -151,7 +151,7 @@ def test_a_fitted_estimator_is_the_folded_network(weight, dtype, tol):
     )
     model.set_params(warm_start=True, activation="tanh")
     fit_quietly(model, X.astype(dtype), Y, sample_weight=weight)
-    _, unfolded = model._progress.unfolded
+    unfolded = model._progress.unfolded.theta
     data = model._training_set(X.astype(dtype), Y, None, reset=False)
     network = make_network(model._describe(data, [model])[0])
     theta = parts(network, unfolded)
@@ -170,11 +170,19 @@ def test_a_fitted_estimator_is_the_folded_network(weight, dtype, tol):
 def test_unfold_is_the_inverse_of_folding():
     objective, data, _ = random_objective()
     network = objective.network
-    plain, statistics = Folding(network, data, [None] * 3).publish(objective.theta)
+    folding = Folding(network, data, [None] * 3)
+    fitted, unfolded = folding.to_fitted(objective.theta)
     for k in range(3):
-        gammas = parts(network, objective.theta[k])[1]
-        back = unfold(network, plain[k], gammas, statistics[k])
+        # The very parameters, as long as the fitted ones are the same.
+        back = unfolded[k].from_fitted(network, fitted[k])
+        assert_array_equal(back, objective.theta[k])
+        layers = unfolded[k].by_layer(network.layer_sizes)
+        known = Unfolded.from_layers(layers, unfolded[k].n_rows)
+        back = known.from_fitted(network, fitted[k])
         assert_allclose(back, objective.theta[k], rtol=1e-10, atol=1e-12)
+        fitted[k, 0] += 1.0
+        altered = unfolded[k].from_fitted(network, fitted[k])
+        assert_array_equal(altered, known.from_fitted(network, fitted[k]))
 
 
 def test_pool_is_the_moments_of_the_union():

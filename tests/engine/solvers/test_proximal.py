@@ -241,7 +241,7 @@ def test_listeners_hear_of_every_iteration_and_may_stop_the_run():
     heard = []
 
     def listener(report):
-        theta, _, _ = report.parameters()
+        theta = report.fitted()
         heard.append((report.result.n_iter, report.result.loss_curve[-1], theta))
         return report.result.n_iter == 5
 
