@@ -126,8 +126,6 @@ TYPESET = (
 
 # Classes whose docstring says what they add, and the classes where the rest is said.
 EXTENDS = {
-    "MLPClassifierCV": "MLPClassifier",
-    "MLPRegressorCV": "MLPRegressor",
     "StackedGridSearchCV": "GridSearchCV",
     "StackedRandomizedSearchCV": "RandomizedSearchCV",
     "StackedHalvingGridSearchCV": "HalvingGridSearchCV",

@@ -23,8 +23,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
+from skl2 import MLPClassifier
 from skl2.export import compress, to_sklearn, to_torch
-from skl2.model_selection import MLPClassifierCV
+from skl2.model_selection import (
+    AlphaSearchCV,
+    RegularizationPath,
+    one_standard_error,
+)
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
@@ -32,24 +37,31 @@ X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_sta
 # %%
 # Search
 # ------
-# Cross-validation over λ with an L1 penalty. ``selection="1se"`` takes the largest λ
+# Cross-validation over λ with an L1 penalty. ``one_standard_error`` takes the largest λ
 # whose score is within one standard error of the best.
 
-mlp = MLPClassifierCV(
-    (50,), penalty="l1", solver="lbfgs", selection="1se", cv=3, max_iter=1000,
-    tol=1e-3, random_state=0,
-)  # fmt: skip
-model = make_pipeline(MaxAbsScaler(), mlp).fit(X_train, y_train)
-path = mlp.path_
+mlp = MLPClassifier(
+    (50,), penalty="l1", solver="lbfgs", max_iter=1000, tol=1e-3, random_state=0
+)
+search = AlphaSearchCV(
+    make_pipeline(MaxAbsScaler(), mlp),
+    alphas=[0.3, 1.0, 3.0, 10.0, 30.0],
+    cv=3,
+    refit=one_standard_error,
+    return_path=True,
+    random_state=0,
+).fit(X_train, y_train)
+model = search.best_estimator_
+path = RegularizationPath.from_search(search)
 for alpha, mean, error in zip(
     path.alphas, path.mean_scores, path.standard_errors, strict=True
 ):
-    chosen = "  <- chosen" if alpha == mlp.alpha_ else ""
+    chosen = "  <- chosen" if alpha == search.alpha_ else ""
     print(f"λ = {alpha:6.3g}: log-loss {-mean:.4f} ± {error:.4f}{chosen}")
 print(f"test accuracy {model.score(X_test, y_test):.4f}")
 
 # %%
-# What is to be deployed; the question mark of a box leads to its page.
+# What is to be deployed.
 
 model  # noqa: B018
 

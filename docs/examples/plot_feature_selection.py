@@ -22,7 +22,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl2 import MLPClassifier
-from skl2.model_selection import MLPClassifierCV
+from skl2.model_selection import (
+    AlphaSearchCV,
+    RegularizationPath,
+    one_standard_error,
+)
+    AlphaSearchCV,
+    one_standard_error,
+)
 
 data = load_wine()
 rng = np.random.default_rng(0)
@@ -35,7 +42,7 @@ is_real = np.arange(X.shape[1]) < real.shape[1]
 # One network for each penalty
 # ----------------------------
 # λ is the largest one whose 10-fold cross-validated log-loss is within one standard
-# error of the best (``selection="1se"``).
+# error of the best (``refit=one_standard_error``).
 
 params = {
     "hidden_layer_sizes": (10,),
@@ -45,19 +52,20 @@ params = {
     "random_state": 0,
 }
 scaled = StandardScaler().fit_transform(X)
-models = {}
+searches = {}
 for penalty in ("l2", "l1", "group_l1"):
-    models[penalty] = mlp = MLPClassifierCV(
-        penalty=penalty,
-        alphas=np.logspace(-0.5, 2, 11),
-        search="grid",
+    searches[penalty] = search = AlphaSearchCV(
+        MLPClassifier(penalty=penalty, **params),
+        alphas=np.logspace(-1.5, 2, 15),
         cv=10,
-        selection="1se",
-        **params,
+        refit=one_standard_error,
+        return_path=True,
+        random_state=0,
     ).fit(scaled, y)
-    used = mlp.feature_importances_ > 0
+    used = search.best_estimator_.feature_importances_ > 0
+    loss = -search.cv_results_["mean_test_score"][search.best_index_]
     print(
-        f"{penalty:>8}: λ = {mlp.alpha_:6.3g}, log-loss {-mlp.best_score_:.4f}, uses "
+        f"{penalty:>8}: λ = {search.alpha_:6.3g}, log-loss {loss:.4f}, uses "
         f"{used[is_real].sum():2d} of 13 inputs and {used[~is_real].sum():2d} of 13 "
         "shuffled ones"
     )
@@ -69,19 +77,30 @@ for penalty in ("l2", "l1", "group_l1"):
 # the mean importance. The search for λ is a part of the step: in the cross-validation
 # of the Pipeline it sees the training rows alone.
 
-selector = MLPClassifierCV(
-    penalty="group_l1",
-    alphas=np.logspace(-0.5, 1.5, 5),
-    search="grid",
-    selection="1se",
-    **params,
+selector = AlphaSearchCV(
+    MLPClassifier(penalty="group_l1", **params),
+    alphas=np.logspace(-1.5, 1.5, 7),
+    cv=5,
+    refit=one_standard_error,
+    random_state=0,
 )
+
+
+def importances(search):
+    """Those of the network that the search has chosen."""
+    return search.best_estimator_.feature_importances_
+
+
 l2 = MLPClassifier(alpha=1.0, **params)
 pipelines = {
     "L2, all 26 inputs": (make_pipeline(StandardScaler(), l2), X),
     "L2, the 13 real ones": (make_pipeline(StandardScaler(), l2), real),
     "L2 behind SelectFromModel": (
-        make_pipeline(StandardScaler(), SelectFromModel(selector, threshold=1e-10), l2),
+        make_pipeline(
+            StandardScaler(),
+            SelectFromModel(selector, threshold=1e-10, importance_getter=importances),
+            l2,
+        ),
         X,
     ),
 }
@@ -105,6 +124,7 @@ for label, (pipeline, inputs) in pipelines.items():
 # the cross-validated log-loss over the number of inputs in use, one dot for each λ.
 
 names = np.array(names)
+models = {penalty: search.best_estimator_ for penalty, search in searches.items()}
 order = np.lexsort([models[p].feature_importances_ for p in ("l1", "group_l1")])
 fig, axes = plt.subplots(
     1, 4, figsize=(15, 6), layout="constrained", width_ratios=[1, 1, 1, 1.6]
@@ -124,11 +144,11 @@ for color, label in {"C0": "input", "C1": "shuffled, so useless"}.items():
     axes[1].barh([names[0]], [0], color=color, label=label)
 axes[1].legend(loc="lower right")
 for penalty, color in {"l1": "C2", "group_l1": "C3"}.items():
-    path = models[penalty].path_
+    path = RegularizationPath.from_search(searches[penalty])
     axes[3].plot(
         path.n_live_inputs, -path.mean_scores, "o-", color=color, label=penalty
     )
-    chosen = int(np.flatnonzero(path.alphas == models[penalty].alpha_)[0])
+    chosen = int(np.flatnonzero(path.alphas == searches[penalty].alpha_)[0])
     axes[3].plot(
         path.n_live_inputs[chosen],
         -path.mean_scores[chosen],
