@@ -27,9 +27,6 @@ from skl2.model_selection import (
     RegularizationPath,
     one_standard_error,
 )
-    AlphaSearchCV,
-    one_standard_error,
-)
 
 data = load_wine()
 rng = np.random.default_rng(0)
