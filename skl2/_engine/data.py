@@ -1,7 +1,7 @@
 """The training set of a stack, and the batches it is read in.
 
 A batch is given by *rows*: a slice, an index array (b,) shared by all members, or
-(K, b), one row of indices a member. X is never copied as a whole.
+(K, b), one row of indices per member. X is never copied as a whole.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def _reduced(array):
     whole = len(flat) - len(flat) % (8 * n_words)
     words = flat[:whole].view(np.uint64).reshape(-1, n_words)
     sums = [words @ _FACTORS[0]]
-    # In pieces: the shifted words are a copy.
+    # Piece by piece: the shifted words are a copy.
     sums += [(part >> np.uint64(32)) @ _FACTORS[1] for part in _pieces(words, 16)]
     return b"".join([*(s.tobytes() for s in sums), flat[whole:].tobytes()])
 
@@ -89,7 +89,7 @@ class TrainingSet:
         return copied
 
     def digest(self):
-        """A fingerprint of the content: equal for equal data, whoever holds it."""
+        """A hash of the content: sets of equal content have equal hashes."""
         X = self.X
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
         fingerprint = hashlib.sha256(repr((X.shape, X.dtype.str)).encode())
@@ -97,7 +97,7 @@ class TrainingSet:
             if part is None:
                 continue
             if not part.flags.c_contiguous:
-                # A transposed array is hashed as it lies in memory.
+                # A transposed array is hashed in the order of its memory.
                 fingerprint.update(b"F")
                 part = np.ascontiguousarray(part.T)
             fingerprint.update(_reduced(part))
@@ -130,7 +130,7 @@ class TrainingSet:
         ----------
         widest : int
             Units of the widest layer that the rows pass through.
-        rows : sequence of ndarray or None, one a member
+        rows : sequence of ndarray or None, one per member
             The rows of every member, of one length; None stands for all rows.
 
         Yields
@@ -175,7 +175,7 @@ class TrainingSet:
 
     def _take(self, array, rows, axis, name):
         """Gather rows along `axis` into a buffer kept for this shape."""
-        # 'clip' is the mode of take that writes to `out` without a detour.
+        # In the mode 'clip' take writes to `out` without a temporary array.
         if axis == 0:
             out = self._buffer(name, rows.shape + array.shape[1:], array.dtype)
             return array.take(rows, axis=0, out=out, mode="clip")
@@ -199,8 +199,8 @@ class TrainingSet:
 def balanced_slices(n_rows, batch_size):
     """ceil(n_rows / batch_size) consecutive slices whose sizes differ by one at most.
 
-    The larger ones come first. There is no small remainder batch: one row in a batch of
-    its own would weigh as much as 200 in another.
+    The larger ones come first. There is no small remainder batch: a single row in a
+    batch would have the weight of 200 rows in another.
     """
     n_batches = -(-n_rows // batch_size)
     size, larger = divmod(n_rows, n_batches)
@@ -238,9 +238,9 @@ class BatchOrder:
     Parameters
     ----------
     streams : list of RandomState
-        One a member; members that share the object share the order (and the batches
-        are then gathered once for all).
-    rows : list of ndarray or None, one a member
+        One per member; members that share the object share the order, and a batch is
+        gathered once for all of them.
+    rows : list of ndarray or None, one per member
         The rows to train on; None for all of them.
     n_rows, batch_size : int
     shuffle : bool
@@ -261,7 +261,7 @@ class BatchOrder:
         self._orders = [self._orders[k] for k in keep]
 
     def epoch(self):
-        """The rows of every batch of the next epoch, as ``TrainingSet.batch`` takes."""
+        """The rows of every batch of the next epoch, see ``TrainingSet.batch``."""
         if self.shuffle:
             self._orders = once_per_stream(self.streams, self._shuffled)
         whole = len(self.slices) == 1 or not self.shuffle
@@ -279,13 +279,13 @@ class BatchOrder:
 
 
 class AugmentedSet:
-    """A training set whose batches are transformed, with noise of each member's own.
+    """A training set whose batches are transformed, with the noise of each member.
 
     Parameters
     ----------
     data : TrainingSet
     transform : callable
-    noise : list of NoiseStream, one a member
+    noise : list of NoiseStream, one per member
         Members that share it share the batches.
     """
 
@@ -313,7 +313,7 @@ class AugmentedSet:
         xs, ys = [own_x for own_x, _ in each], np.stack([own_y for _, own_y in each])
         if issparse(xs[0]):
             return xs, ys, weight
-        # Stacked as each lies in memory.
+        # Stacked in the memory order of each.
         if xs[0].flags.c_contiguous:
             return np.stack(xs), ys, weight
         return np.stack([own_x.T for own_x in xs]).swapaxes(1, 2), ys, weight
@@ -324,7 +324,7 @@ class AugmentedSet:
         new_y = np.ascontiguousarray(new_y.T)
         if new_X is X or issparse(new_X):
             return x if new_X is X else new_X, new_y
-        # In the order of the batch: a product may round otherwise in another one.
+        # In the memory order of the batch: another order may round differently.
         if x.flags.c_contiguous:
             return np.ascontiguousarray(new_X.T), new_y
         return np.ascontiguousarray(new_X).T, new_y

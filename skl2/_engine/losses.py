@@ -8,8 +8,8 @@ raw : (K, n_outputs, n_rows)
 y : (n_outputs, n_rows) or (K, n_outputs, n_rows)
     Targets; one-hot (or soft, summing to one) for the multinomial log-loss.
 pointwise : (K, 1, n_rows)
-    The loss of each row, *summed* over the outputs: then a multi-output squared error
-    is exactly that of ``Ridge``.
+    The loss of each row, *summed* over the outputs, as in the squared error of
+    ``Ridge``.
 scratch, spare : arrays of the shape of raw
 """
 

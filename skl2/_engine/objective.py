@@ -98,7 +98,7 @@ def raw_and_loss(network, loss, data, rows):
         Of K members.
     loss : Loss
     data : TrainingSet
-    rows : sequence of ndarray or None, one a member
+    rows : sequence of ndarray or None, one per member
         The rows of every member, of one length; None stands for all rows.
 
     Returns

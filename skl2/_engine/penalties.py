@@ -25,7 +25,7 @@ from skl2._engine.numerics import cast, per_member
 
 
 def _compressed(weights, kept):
-    """Where the columns of `weights` are once those not in the mask are gone."""
+    """The columns of `weights` in ``theta[:, kept]``."""
 
     def place(column):
         return int(np.count_nonzero(kept[:column]))
@@ -92,7 +92,7 @@ class SeparablePenalty:
 
 
 class L2(SeparablePenalty):
-    """strength · ½ ‖W‖_F²: smooth, goes with the gradient or as weight decay."""
+    """strength · ½ ‖W‖_F²: smooth, applied with the gradient or as weight decay."""
 
     def _form(self, theta, i):
         W = theta[:, self.weights[i]]
@@ -105,7 +105,7 @@ class L2(SeparablePenalty):
 
         With `step` (a learning rate, float or (K, 1)) the strength is capped at
         1 / step, above which an explicit step would flip the signs of the weights;
-        what is above is left to ``shrink``.
+        ``shrink`` applies the rest.
         """
         for _, columns, strength in self._layers:
             if step is not None:
@@ -159,7 +159,7 @@ class L2(SeparablePenalty):
 
 
 class L1(SeparablePenalty):
-    """strength · ‖W‖₁: not smooth at 0, so it goes by the prox, which gives zeros."""
+    """strength · ‖W‖₁, not smooth at 0: its prox sets weights to exactly 0."""
 
     def _form(self, theta, i):
         return np.abs(theta[:, self.weights[i]]).sum(axis=1, dtype=np.float64)
@@ -291,7 +291,7 @@ def _norm(W):
 
 def _scale_rows(W, factor):
     W *= factor
-    # -0.0 is a zero too, but one that prints as if it were not.
+    # Turns -0.0, which looks like a negative weight when printed, into 0.0.
     W += 0.0
 
 
@@ -314,8 +314,8 @@ def scaled_group_prox(U, d):
     """
     # No division below overflows, whatever the scales: d > 0, and shifted >= |u|.
     size, d = np.abs(U), np.maximum(d, np.finfo(U.dtype).tiny)
-    # Bounds of the root from below: with all scales as large as the largest, and by
-    # each coordinate alone.
+    # Two lower bounds of the root: for scales that all equal the largest, and for each
+    # coordinate alone.
     r = np.maximum(_norm(U) - d.max(axis=-1, keepdims=True), 0.0)
     np.maximum(r, (size - d).max(axis=-1, keepdims=True), out=r)
     climbing = _norm(np.minimum(size, 2.0 * d) / d) > 1.0
@@ -327,7 +327,7 @@ def scaled_group_prox(U, d):
         slope = (squares / shifted).sum(axis=-1, keepdims=True)
         step = phi * (np.sqrt(phi) - 1.0)
         np.divide(step, slope, out=step, where=climbing)
-        # Rounding ends the climb: a row that grows no more has arrived.
+        # A row that rounding keeps from growing has arrived.
         climbing &= r + step > r
         if not climbing.any():
             break
@@ -336,10 +336,10 @@ def scaled_group_prox(U, d):
 
 
 class Penalty:
-    """The whole penalty of a stack: a smooth part, and parts that go by the prox.
+    """The whole penalty of a stack: a smooth part, and parts applied by their prox.
 
-    On the same weights a member has one of the non-smooth parts at most, so that their
-    proxes can be taken one after the other.
+    Of the two non-smooth parts a member has one at most on the same weights: their
+    proxes can be applied one after the other.
 
     Parameters
     ----------
@@ -434,7 +434,7 @@ class Penalty:
 
 
 def l1_share(penalty, l1_ratio):
-    """ρ: the share of λ that is for ‖W‖₁, l1_ratio for 'elasticnet'."""
+    """ρ, the share of ‖W‖₁ in Ω: `l1_ratio` for 'elasticnet', else 0 or 1."""
     return {"l1": 1.0, "elasticnet": l1_ratio}.get(penalty, 0.0)
 
 

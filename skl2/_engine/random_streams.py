@@ -1,8 +1,8 @@
-"""Random numbers of a fit beside its initial weights and the order of its rows."""
+"""Draws that members share; the noise of dropout and augmentation."""
 
 import numpy as np
 
-# What the generators of a stream are for; the layers follow.
+# Purposes of the generators of a stream; the other layers follow the first.
 AUGMENTATION, FIRST_LAYER = 0, 1
 # Levels of the random integers a dropout rate is compared with.
 LEVELS = 1 << 16
@@ -11,14 +11,15 @@ LEVELS = 1 << 16
 class NoiseStream:
     """Generators for dropout and augmentation, made from a member's random stream.
 
-    Each purpose has a generator of its own, so that what one layer draws does not
-    depend on what another does. SFC64 gives the bits of a mask in a third of the time
-    of the Mersenne twister.
+    Each purpose has its own generator: what one layer draws does not depend on other
+    layers. SFC64 gives the bits of a mask in a third of the time of the Mersenne
+    twister.
 
     Parameters
     ----------
     random_state : RandomState
-        Left as it is: initial weights and batches are those of a fit without noise.
+        Not advanced: a fit with noise has the initial weights and batches of one
+        without.
     """
 
     def __init__(self, random_state):
@@ -42,10 +43,9 @@ class NoiseStream:
 
 
 def once_per_stream(streams, draw):
-    """What ``draw(stream, k)`` returns for every member k, drawn once a stream.
+    """The result of ``draw(stream, k)`` for every member k, drawn once per stream.
 
-    Members that share a stream (the same object) share the result; `k` is then the
-    first of them.
+    Members that share a stream (the same object) share the result of the first one.
     """
     drawn = {}
     for k, stream in enumerate(streams):

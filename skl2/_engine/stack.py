@@ -92,7 +92,7 @@ class Settings:
     max_norm: bool = False
     augmentation: Keyed = NOTHING
     scoring: Keyed = NOTHING
-    # A partial fit: batch-norm statistics are pooled with those of earlier calls.
+    # A partial fit: pools its batch-norm statistics with the ones of earlier calls.
     incremental: bool = False
 
     @property
@@ -118,13 +118,13 @@ class Member:
     rows_seen : int
         Rows seen by earlier runs, for the learning-rate schedule.
     progress : Progress or None
-        Where an earlier run stopped, to go on from (a stack of one); None starts anew.
+        The state of an earlier run to continue (a stack of one); None starts anew.
     dropout : tuple of float
         Rates, for the input and each hidden layer, > 0 where the shape has dropout.
     max_norm : float or None
         Bound on the norm of each unit's weights.
     unfolded : Unfolded or None
-        With batch norm: what `theta`, fitted parameters, does not say any more.
+        With batch norm: the scale and the statistics that were folded into `theta`.
     """
 
     penalty: str | None
@@ -221,8 +221,8 @@ def initial_theta(shape, member):
 def _hold_out(shape, data, stratify, members, streams):
     """Training rows and validation rows of every member, by its own stream.
 
-    A run that goes on splits as it did before: rows once trained on must not come back
-    as validation rows.
+    A run that continues splits as before: rows once trained on must not become
+    validation rows.
     """
     rows = np.arange(data.n_rows)
     if data.sample_weight is not None:
@@ -295,11 +295,11 @@ def train_stack(shape, loss, members, data, score=None, stratify=None, listeners
 
     Returns
     -------
-    results : list of Result, one a member
+    results : list of Result, one per member
     """
     if shape.verbose:
         listeners = (*listeners, Printer(len(members)))
-    # The same arrays with buffers of its own: stacks may be trained in several threads.
+    # The same arrays with separate buffers: threads may train other stacks on them.
     data = copy(data)
     with blas_threads_for(shape.layer_sizes, shape.batch_size):
         if shape.solver == "lbfgs":

@@ -1,4 +1,4 @@
-"""The threads of a training and of a search: how many, and what runs in them."""
+"""Threads: how many a training or a search uses, and how Ctrl-C ends them."""
 
 import os
 import threading
@@ -22,9 +22,9 @@ TINY_PRODUCT = 1 << 13
 # Multiply-adds that take as long as the element-wise operations on an activation.
 ACTIVATION = 50
 
-# Multiply-adds of a pass, those of its activations included, below which two threads
-# take longer than one, as each waits for the other to leave the interpreter. Measured
-# where they take as long, for ten shapes each: 11 to 21 million in the steps of
+# Multiply-adds of a pass, its activations included, below which two threads take longer
+# than one: each waits for the other to leave the interpreter. Measured where both take
+# the same time, for ten shapes each: 11 to 21 million in the steps of
 # mini-batch training, 20 to 26 million in passes over all rows.
 THREADED_PASS = 20 << 20
 
@@ -53,7 +53,7 @@ def workers(n_jobs=None):
     Parameters
     ----------
     n_jobs : int or None
-        Calls at a time; None stands for that of the active joblib configuration.
+        Calls at a time; None stands for the number of the active joblib configuration.
     """
     backend, n_jobs = active_backend(n_jobs)
     n_threads = backend.effective_n_jobs(n_jobs)
@@ -61,26 +61,27 @@ def workers(n_jobs=None):
         with joblib.Parallel(n_jobs=n_jobs, prefer="threads") as parallel:
             yield parallel
         return
-    # joblib looks for the end of a call every 10 ms, which is longer than the step of a
-    # ladder on small data.
-    pool, left = ThreadPoolExecutor(n_threads), threading.Event()
+    # joblib looks for the end of a call every 10 ms: longer than a training on small
+    # data.
+    pool, abandoned = ThreadPoolExecutor(n_threads), threading.Event()
 
     def run(tasks):
-        futures = [pool.submit(_watching, left, task) for task in tasks]
+        futures = [pool.submit(_watching, abandoned, task) for task in tasks]
         return [_result(future) for future in futures]
 
     try:
         yield run
     finally:
-        # Ctrl-C reaches the thread that waits, alone.
-        left.set()
+        # Only the thread that waits sees Ctrl-C.
+        abandoned.set()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _result(future):
-    """Wait in pieces, between which Python sees Ctrl-C.
+    """Wait in pieces: between two pieces Python sees Ctrl-C.
 
-    Some libraries, as polars, set a handler after which a wait without end goes on.
+    Some libraries, such as polars, set a signal handler after which a wait without a
+    timeout does not end.
     """
     while not future.done():
         wait([future], timeout=0.1)
@@ -90,18 +91,21 @@ def _result(future):
 _watched = threading.local()
 
 
-def _watching(left, task):
-    """Run a delayed call that ``end_if_left`` ends once `left` is set."""
+def _watching(abandoned, task):
+    """Run a delayed call that ``raise_if_abandoned`` ends once `abandoned` is set."""
     function, args, kwargs = task
-    _watched.left = left
-    end_if_left()
+    _watched.abandoned = abandoned
+    raise_if_abandoned()
     return function(*args, **kwargs)
 
 
-def end_if_left():
-    """Raise KeyboardInterrupt in a thread of ``workers`` that nobody waits for."""
-    left = getattr(_watched, "left", None)
-    if left is not None and left.is_set():
+def raise_if_abandoned():
+    """Raise KeyboardInterrupt in a thread of ``workers`` whose result is not wanted.
+
+    The loops of the solvers call it in every step: nothing else ends a thread.
+    """
+    abandoned = getattr(_watched, "abandoned", None)
+    if abandoned is not None and abandoned.is_set():
         raise KeyboardInterrupt
 
 

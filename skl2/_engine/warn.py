@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sklearn
 
-# Frames that are not the user's: ours, and those that callbacks put between ours.
+# Frames inside of skl2, and frames of scikit-learn's callbacks between them.
 _INSIDE = (
     str(Path(__file__).parents[1]),
     str(Path(sklearn.__file__).parent / "callback"),

@@ -15,7 +15,7 @@ from skl2._engine.threads import (
     THREADED_PRODUCT,
     TINY_PRODUCT,
     blas_threads_for,
-    end_if_left,
+    raise_if_abandoned,
     single_threaded_blas,
     workers,
 )
@@ -170,7 +170,7 @@ def test_the_first_error_ends_the_work():
             raise ValueError("task 1")
         # The others run until nobody waits for them any more.
         while k > 1:
-            end_if_left()
+            raise_if_abandoned()
 
     with pytest.raises(ValueError, match="task 1"), workers(2) as run:
         run([joblib.delayed(task)(k) for k in range(50)])
@@ -185,7 +185,7 @@ def test_who_is_left_ends():
         begun.set()
         try:
             while True:
-                end_if_left()
+                raise_if_abandoned()
         except KeyboardInterrupt:
             ended.set()
             raise
@@ -198,7 +198,7 @@ def test_who_is_left_ends():
         run([joblib.delayed(press_ctrl_c)(), joblib.delayed(endless)()])
     assert ended.wait(60)
     # In this thread nobody has left anything.
-    end_if_left()
+    raise_if_abandoned()
 
 
 @pytest.mark.parametrize("interrupts", [True, False])
@@ -209,7 +209,7 @@ def test_ctrl_c_ends_the_wait(interrupts):
     def endless():
         begun.set()
         while not enough.is_set():
-            end_if_left()
+            raise_if_abandoned()
 
     def press_ctrl_c():
         if begun.wait(60):

@@ -3,8 +3,8 @@
 Conventions
 -----------
 A *network* is a pair ``(coefs, intercepts)``: lists of weight matrices (n_in, n_out)
-and of biases (n_out,), one of each for a weight layer. Its raw prediction is that of
-its last layer, before the inverse link.
+and of biases (n_out,), one of each per weight layer. Its raw prediction is the output
+of the last layer, before the inverse link.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy import sparse
 
 
 def average(networks, weights=None):
-    """One network whose raw prediction is Σ_k w_k f_k(x), f_k those of K networks.
+    """One network with the raw prediction Σ_k w_k f_k(x), f_k of the K networks.
 
     The hidden units of the networks stand side by side: the first layer has the columns
     of all of them, the hidden layers from the second on are block-diagonal, and the

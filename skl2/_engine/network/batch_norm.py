@@ -1,4 +1,4 @@
-"""Batch norm: in training a layer of its own, afterwards folded into the weights."""
+"""Batch norm in training; ``folding`` makes plain weights of it afterwards."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from skl2._engine.network.layers import Dense
 
 
 def pool(moments, others, weight):
-    """Mean and variance of (1 - weight) of one population and `weight` of another."""
+    """Mean and variance of a mixture: `others` have the share `weight` of it."""
     (mean, variance), (other_mean, other_variance) = moments, others
     shift = other_mean - mean
     between = weight * (1.0 - weight) * shift * shift
@@ -19,7 +19,7 @@ def pool(moments, others, weight):
 
 
 class Share:
-    """The share of each row in the statistics of its batch: that of its weight.
+    """The share of each row in the statistics of its batch: its share of the weight.
 
     Attributes
     ----------
@@ -118,11 +118,11 @@ class BatchNorm(Dense):
         normal *= inverse
         np.multiply(normal, self.gamma, out=out)
         out += self.b
-        # Nothing reads z once d is the gradient by z: its array is then the scratch.
+        # Once d is the gradient by z nothing reads z: backward may overwrite it.
         self._scratch = out
 
     def backward(self, x, d, ones, d_in=None):
-        """Write the gradients of γ, β and W, and that of the input into `d_in`."""
+        """Write the gradients of γ, β, W, and the gradient of the input to `d_in`."""
         normal, inverse = self._buffers(d.shape, d.dtype)
         np.matmul(d, ones, out=self.grad_b)
         np.multiply(d, normal, out=self._scratch)

@@ -7,7 +7,7 @@ from skl2._engine.random_streams import FIRST_LAYER, LEVELS, once_per_stream
 
 
 class NoDropout:
-    """Passes everything on, for the layers that have no dropout."""
+    """For layers without dropout: the output is the input."""
 
     def select(self, keep):
         pass
@@ -22,7 +22,7 @@ class NoDropout:
 class Dropout:
     """Inverted dropout: each value is 0 with probability p, else multiplied by 1/(1-p).
 
-    p is rounded to a multiple of 2^-16 (at least one), and the factor is that of the
+    p is rounded to a multiple of 2^-16 (at least one), and the factor is made of the
     rounded p: the expectation is exact. Members that share both stream and rate share
     the mask.
 
@@ -33,8 +33,8 @@ class Dropout:
     index : int
         Number of the layer whose output is dropped, 0 for the input.
     n_units : int
-    rates : sequence of float in (0, 1), one a member
-    noise : list of NoiseStream, one a member
+    rates : sequence of float in (0, 1), one per member
+    noise : list of NoiseStream, one per member
     """
 
     def __init__(self, index, n_units, rates, noise):
@@ -48,7 +48,7 @@ class Dropout:
         levels = [min(max(round(p * LEVELS), 1), LEVELS - 1) for p in self.rates]
         each = list(zip(self.noise, levels, strict=True))
         same = all(stream is self.noise[0] and q == levels[0] for stream, q in each)
-        # One mask for all, or one a member.
+        # One mask for all, or one per member.
         self._draws = each[:1] if same else each
         self._kept = {}
 
@@ -65,7 +65,7 @@ class Dropout:
         )
         for mask, bits, (_, level) in zip(masks, drawn, self._draws, strict=True):
             kept = bits >= np.uint16(level)
-            # The type is named lest NumPy 1 takes the smallest one the factor fits.
+            # Without a type NumPy 1 takes the smallest one that the factor fits.
             factor = mask.dtype.type(LEVELS / (LEVELS - level))
             np.multiply(kept, factor, out=mask, dtype=mask.dtype)
 
@@ -73,7 +73,7 @@ class Dropout:
         """`x` with dropout: activations, or an input as ``Dense.forward`` takes it."""
         if not isinstance(x, np.ndarray):
             return self._sparse_input(x)
-        # Masks lie in memory as x does: row by row if it was gathered from rows.
+        # Masks have the memory order of x: row by row if x was gathered from rows.
         by_rows = x.strides[-1] > x.strides[-2]
         masks, out = self._buffers(x, by_rows)
         self.draw(masks)
@@ -100,7 +100,7 @@ class Dropout:
         return self._kept[key]
 
     def _sparse_input(self, x):
-        """Only stored values are drawn for: a zero stays a zero."""
+        """Masks the stored values alone: a zero stays a zero."""
         shared = issparse(x) and len(self._draws) == 1
         if issparse(x):
             x = [x] * (1 if shared else len(self.rates))
@@ -124,8 +124,8 @@ def make_dropout(layer_sizes, dropped, rates, noise):
     layer_sizes : sequence of int
     dropped : sequence of bool, one for each layer but the output
         Which layers have dropout; empty for none.
-    rates : list of sequences of float, one a member
-    noise : list of NoiseStream, one a member
+    rates : list of sequences of float, one per member
+    noise : list of NoiseStream, one per member
     """
     sizes = layer_sizes[:-1]
     return [

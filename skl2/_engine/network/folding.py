@@ -9,7 +9,7 @@ from skl2._engine.network.batch_norm import Share, pool
 
 @dataclass
 class Unfolded:
-    """What the fitted weights of a network with batch norm do not say any more.
+    """A network with batch norm before its batch norm was folded, to continue from.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class Unfolded:
     def from_fitted(self, network, fitted):
         """Parameters in training, shape (P,), that fold to `fitted`.
 
-        The exact ones, unless `fitted` was altered since. A unit whose γ is 0 gets
-        W = 0: it has lost it.
+        They are ``theta`` unless `fitted` was altered since. Then a unit whose γ is 0
+        gets W = 0, as folding has lost its weights.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class Unfolded:
 
 
 class NoFolding:
-    """For networks without batch norm: fitted parameters are those in training."""
+    """For networks without batch norm: training changes the fitted parameters."""
 
     def to_fitted(self, theta):
         return theta, [None] * len(theta)
@@ -100,14 +100,14 @@ class Folding:
     network : Network
         With batch norm.
     data : TrainingSet
-    rows : list of ndarray or None, one a member
+    rows : list of ndarray or None, one per member
         The rows trained on; None for all.
     earlier : Unfolded or None
-        Statistics of earlier rows, to pool with those of these rows (for partial_fit
-        of a stack of one).
+        Statistics of earlier rows, to be pooled with the new ones (for partial_fit of a
+        stack of one).
     """
 
-    # Rows that the pooled statistics go back.
+    # Earlier rows count as so many rows at most, the new ones included.
     window = 1000
 
     def __init__(self, network, data, rows, earlier=None):
@@ -124,12 +124,12 @@ class Folding:
         self.rows = [self.rows[k] for k in keep]
 
     def to_fitted(self, theta):
-        """Fitted parameters of every member, and what they do not say any more.
+        """Fitted parameters of every member, and what to continue from.
 
         Returns
         -------
         fitted : ndarray of shape (K, P_fitted)
-        unfolded : list of Unfolded, one a member
+        unfolded : list of Unfolded, one per member
         """
         n_fitted = self._fitted.layout.n_parameters
         fitted = theta[:, :n_fitted].copy()
@@ -148,7 +148,7 @@ class Folding:
         """Fold layer i; returns its mean and variance, (K, 2, n_units)."""
         layer = self._fitted.layers[i]
         shift = layer.b.copy()
-        # The statistics are those of W' x.
+        # The statistics are taken of W' x, without a bias.
         layer.b[...] = 0.0
         mean, variance = self._pooled(i, self._moments(i))
         factor = norm.scale.view(theta) / np.sqrt(variance + norm.epsilon)
@@ -173,7 +173,7 @@ class Folding:
                 size = weight.sum(axis=-1, dtype=np.float64)
                 size = np.broadcast_to(size, len(z))[:, np.newaxis, np.newaxis]
             total = total + size
-            # No weight yet: nothing to pool.
+            # Without any weight so far there is nothing to pool.
             part = size / np.where(total > 0, total, 1.0)
             new = mean.astype(np.float64), variance.astype(np.float64)
             moments = pool(moments, new, part)

@@ -29,10 +29,10 @@ class Layout:
     ----------
     slots : list of Slot
     weights : list of slice
-        The columns of the penalized arrays, one slice a weight layer. Penalties know
-        the parameters by these alone; biases never are in them.
+        The columns of the penalized arrays, one slice per weight layer. Penalties act
+        on these columns alone, which never hold biases.
     weight_shapes : list of (n_in, n_out)
-        Their shapes.
+        Shapes of the penalized arrays.
     """
 
     def __init__(self):
@@ -73,8 +73,8 @@ class Workspace:
     inputs : list of ndarray
         What each layer has read in the last forward pass.
     z, a : list of ndarray
-        Its pre-activation and activation; one array for both where nothing reads z.
-        That of the output layer has no activation.
+        Pre-activation and activation of each layer; one array for both where nothing
+        reads z. The output layer has no activation: a = z.
     d : list of ndarray
         The gradient by the input of each layer but the first.
     """
@@ -89,7 +89,7 @@ class Workspace:
 
         self.inputs: list = [None] * len(widths)
         self.a = [empty(n) for n in widths]
-        # Where the derivative can't be had from the output, the input is kept apart.
+        # z is kept where the derivative needs it.
         keep = network.keeps_z or activation.needs_input
         self.z = [empty(n) for n in widths[:-1]] if keep else list(self.a[:-1])
         self.z.append(self.a[-1])
@@ -140,7 +140,7 @@ class Network:
         self.activation = ACTIVATIONS[activation]()
         self.dtype = np.dtype(dtype)
         self.keeps_z = keeps_z
-        # Units of the widest layer, by which full passes are cut into chunks.
+        # Units of the widest layer; chunks of rows are the smaller, the wider it is.
         self.widest = max(self.layer_sizes[1:])
         *hidden, output = zip(layer_sizes, layer_sizes[1:], strict=False)
         kind = BatchNorm if batch_norm else Dense
@@ -191,7 +191,7 @@ class Network:
     def bind(self, theta, grad=None):
         """Let the layers see `theta` and write to `grad`, both of shape (K, P).
 
-        Without `grad` there is a forward pass alone.
+        Without `grad` the network can do forward passes alone.
         """
         self.theta = theta
         for layer in self.layers:
@@ -212,7 +212,7 @@ class Network:
         self.n_members = 1
 
     def set_running(self, statistics):
-        """Let one-row batches begin with these statistics, (2, n_hidden_units)."""
+        """Start the running statistics of batch norm at these, (2, n_hidden_units)."""
         bounds = np.cumsum(self.layer_sizes[1:-2])
         parts = np.split(statistics.astype(self.dtype), bounds, axis=1)
         for norm, part in zip(self.norms, parts, strict=True):
@@ -221,7 +221,7 @@ class Network:
     def workspace(self, n_rows):
         """The buffers for batches of `n_rows` rows.
 
-        Balanced batches have two sizes at most, and so has a chunked validation set.
+        Balanced batches have two sizes at most; so have the chunks of a full pass.
         """
         found = self._workspaces.get(n_rows)
         if found is None:
@@ -274,9 +274,9 @@ class Network:
         return list(zip(ws.z, ws.a, strict=True))
 
     def backward(self, d_raw, n_rows):
-        """Fill the bound gradient, given that of the loss by the raw predictions.
+        """Fill the bound gradient, given the gradient by the raw predictions.
 
-        The rest is what the last ``forward`` of `n_rows` rows has left.
+        Reads what the last ``forward`` of `n_rows` rows has left in the buffers.
         """
         ws = self.workspace(n_rows)
         d = d_raw

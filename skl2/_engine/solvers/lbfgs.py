@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skl2._engine.solvers.stochastic import EpochReport, Result
-from skl2._engine.threads import end_if_left
+from skl2._engine.threads import raise_if_abandoned
 
 # scipy's default for the relative decrease of J at which it stops.
 FTOL = 1e7 * np.finfo(np.float64).eps
@@ -63,11 +63,11 @@ class _SplitVariables(_Variables):
 
 
 def _minimize(value_and_grad, variables, theta, callback, max_iter, max_fun, tol):
-    """scipy's L-BFGS-B, begun again where bounds have stopped it too early.
+    """scipy's L-BFGS-B, restarted where bounds have stopped it too early.
 
-    Its rule on the relative decrease also fires on a step that a bound has cut short,
-    far from the minimum. It is then restarted, which clears its memory of the
-    curvature, until that does not lower J any more.
+    Its rule on the relative decrease also stops after a step that a bound has cut
+    short, far from the minimum. A restart clears the memory of the curvature; restarts
+    end when they do not lower J any more.
     """
     x, previous, n_iter, n_fun = variables.start(theta), np.inf, 0, 0
     while True:
@@ -104,10 +104,10 @@ def _projected_gradient(found, bounds):
 
 
 def report_iteration(result, listeners):
-    """Tell `listeners` of an iteration; StopIteration if one of them wants to end."""
+    """Call `listeners` after an iteration; StopIteration if one returns True."""
     theta = result.theta
     report = EpochReport(0, result, theta.copy)
-    # All of them hear of it, before one may stop the run.
+    # All listeners are called before one of them may stop the run.
     wishes = [listener(report) for listener in listeners]
     if any(wishes):
         raise StopIteration
@@ -135,7 +135,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
 
     def value_and_grad(x):
         nonlocal latest, latest_penalty
-        end_if_left()
+        raise_if_abandoned()
         theta[0] = variables.theta(x)
         with np.errstate(over="ignore", invalid="ignore"):
             value, grad = objective.value_and_grad()

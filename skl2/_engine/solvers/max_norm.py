@@ -11,7 +11,7 @@ class MaxNorm:
     Parameters
     ----------
     slots : list of Slot
-        Those of the weight matrices.
+        Where the weight matrices lie in theta.
     radius : ndarray of shape (K,)
         c of every member.
     """
@@ -36,7 +36,7 @@ class MaxNorm:
             W = slot.view(theta)
             np.multiply(W, W, out=squares)
             norm = np.sqrt(np.add.reduce(squares, axis=1, dtype=np.float64))
-            # Less by what rounding the sum and the products may add.
+            # Smaller by what rounding may add to the sum and the products.
             rounding = 2 * np.finfo(W.dtype).eps + W.shape[1] * np.finfo(float).eps
             inner = self.radius[:, np.newaxis] * (1.0 - rounding)
             outside = norm > inner

@@ -3,7 +3,7 @@
 Every optimizer adds the penalty by the routes it takes: the smooth part with the
 gradient (SGD, Adam) or as decoupled decay (AdamW), the non-smooth part by a prox that
 is scaled by the step each coordinate took. The fixed points are then the stationary
-points of J. Without a penalty the steps are those of ``torch.optim``.
+points of J. Without a penalty the steps equal the ones of ``torch.optim``.
 """
 
 from functools import lru_cache
@@ -49,7 +49,7 @@ def _power(base, exponent):
 
 
 def _sqrt(value):
-    # A scalar of NumPy's would make all that follows of it slower.
+    # Arithmetic on a NumPy scalar is slower than on a Python float.
     return sqrt(value) if isinstance(value, float) else np.sqrt(value)
 
 
@@ -59,7 +59,7 @@ class Optimizer:
     Parameters
     ----------
     learning_rate : sequence of float, length K
-        The learning rate α of every member.
+        The learning rate η of every member.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class Optimizer:
         """The inverse of ``to_fitted``, in place: where a run continues."""
 
     def get_state(self):
-        """What a later ``set_state`` needs to go on as if there had been no break."""
+        """What a later ``set_state`` needs to continue without a difference."""
         names = ("learning_rate", *self.state)
         return {name: getattr(self, name).copy() for name in names}
 
@@ -142,13 +142,13 @@ class Optimizer:
 class SGD(Optimizer):
     """Gradient descent with heavy-ball or Nesterov momentum.
 
-    v ← μ v - α g;  θ ← θ + v  (heavy ball),  θ ← θ + μ v - α g  (Nesterov).
-    With μ = 0 and L2 this is weight decay, W ← (1 - αλ/m) W - α (from backprop).
+    v ← μ v - η g;  θ ← θ + v  (heavy ball),  θ ← θ + μ v - η g  (Nesterov).
+    With μ = 0 and L2 this is weight decay, W ← (1 - ηλ/m) W - η (from backprop).
 
-    Where αλ/m > 1 the explicit part of the decay is capped at 1 and the rest is an
-    implicit step (see ``L2.shrink``). With a prox the momentum is that of accelerated
-    proximal gradient (FISTA): v is the displacement that the prox left over, otherwise
-    the threshold would have to be 1 / (1 - μ) times as large.
+    Where ηλ/m > 1 the explicit part of the decay is capped at 1 and the rest is an
+    implicit step (see ``L2.shrink``). With a prox the momentum is the one of FISTA
+    (accelerated proximal gradient): v is the displacement after the prox. Otherwise the
+    threshold would have to be 1 / (1 - μ) times as large.
     """
 
     hyperparameters = ("momentum",)
@@ -245,7 +245,7 @@ class Adam(Optimizer):
     """Adam (Kingma & Ba, 2015); an L2 penalty joins the gradient (coupled).
 
     m ← β1 m + (1 - β1) g;  v ← β2 v + (1 - β2) g²;
-    θ ← θ - α m̂ / (√v̂ + ε),  m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t).
+    θ ← θ - η m̂ / (√v̂ + ε),  m̂ = m / (1 - β1^t), v̂ = v / (1 - β2^t).
 
     The state holds M = m / (1 - β1) and V = v / (1 - β2), which saves two products:
     M ← β1 M + g, V ← β2 V + g², and the factors move to the step size.
@@ -271,7 +271,7 @@ class Adam(Optimizer):
         self._bound_to = (None, None, None)
 
     def _bind(self, theta, grad, penalty):
-        """Make the views of every block, once for as long as the arrays are the same.
+        """Make the views of every block; they serve as long as the arrays are the same.
 
         For a small network a slice takes as long as the arithmetic on it.
         """
@@ -306,7 +306,7 @@ class Adam(Optimizer):
         lr, beta_1, beta_2 = factor["learning_rate"], factor["beta_1"], factor["beta_2"]
         if self.decoupled:
             penalty.decay(theta, lr)
-        # α m̂/(√v̂ + ε) = rate · M/(√V + c ε) with c = √((1 - β2^t) / (1 - β2)).
+        # η m̂/(√v̂ + ε) = rate · M/(√V + c ε) with c = √((1 - β2^t) / (1 - β2)).
         c = _sqrt((1.0 - _power(beta_2, self.t)) / (1.0 - beta_2))
         rate = lr * c * (1.0 - beta_1) / (1.0 - _power(beta_1, self.t))
         all_rates, all_epsilons = self._cast(rate), self._cast(factor["epsilon"] * c)
@@ -321,21 +321,21 @@ class Adam(Optimizer):
             V += scratch
             np.sqrt(V, out=scratch)
             scratch += _rows(all_epsilons, rows)
-            # The gradient's array, not needed any more, takes the step size.
+            # The gradient is not needed any more: its array takes the step size.
             np.divide(_rows(all_rates, rows), scratch, out=g)
             np.multiply(g, M, out=scratch)
             w -= scratch
         if penalty.has_nonsmooth:
-            # The step on the gradient's own scale, that of m.
+            # The prox needs the step on the scale of m, not of M = m / (1 - β1).
             grad *= self._cast(1.0 / (1.0 - factor["beta_1"]))
             penalty.prox(theta, grad)
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay, W ← (1 - αλ/m) W before Adam's own step.
+    """Adam with decoupled weight decay, W ← (1 - ηλ/m) W before Adam's own step.
 
     Loshchilov & Hutter, "Decoupled weight decay regularization", 2019. Its fixed
-    points are not those of J: the decay is not divided by √v̂.
+    points are not stationary points of J: the decay is not divided by √v̂.
     """
 
     decoupled = True

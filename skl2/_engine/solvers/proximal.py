@@ -1,11 +1,11 @@
 """Full-batch proximal quasi-Newton, for penalties that L-BFGS-B cannot take.
 
-An L1 part has bounds (see ``skl2.lbfgs``), the norm of a group has none. With f the
+An L1 part has bounds (see ``lbfgs``), the norm of a group has none. With f the
 smooth part of J, h the other and B the limited-memory BFGS matrix of f, an iteration is
 
     z = argmin_v  f'(w)(v - w) + ½ (v - w)' B (v - w) + h(v),    w ← w + t (z - w),
 
-with t by backtracking, mostly 1, so that the exact zeros of z are those of w. The model
+with t by backtracking. t is mostly 1, and w then has the exact zeros of z. The model
 is minimised by proximal gradient steps in the coordinates that are not settled at zero;
 they cost a few vector operations and no pass over the data.
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from skl2._engine.solvers.lbfgs import FTOL, report_iteration
 from skl2._engine.solvers.stochastic import Result
-from skl2._engine.threads import end_if_left
+from skl2._engine.threads import raise_if_abandoned
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.
 HISTORY = 10
@@ -164,7 +164,7 @@ class _Model:
 def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
     """Minimise the objective of one member from `theta`, shape (1, P), in place.
 
-    Stops as ``skl2.lbfgs.minimize_lbfgs`` does: where no coordinate (no group) is
+    Stops as ``minimize_lbfgs`` does: where no coordinate (no group) is
     further than `tol` from being stationary, or where an iteration decreases J by less
     than 2.2e-9 relatively, a bound that shrinks with `tol` below 1e-4. `listeners` are
     called after each iteration, see ``StochasticRun``.
@@ -207,7 +207,7 @@ class _Run:
         objective.bind(theta)
 
     def _evaluate(self, w):
-        end_if_left()
+        raise_if_abandoned()
         self.n_evaluations += 1
         self.theta[...] = w
         value, grad = self.objective.value_and_grad()

@@ -11,7 +11,7 @@ class Schedule:
     Parameters
     ----------
     name : {'constant', 'invscaling', 'adaptive'}
-        'invscaling': α_init / (rows seen + 1)^power_t, set after each epoch.
+        'invscaling': η_init / (rows seen + 1)^power_t, set after each epoch.
         'adaptive': divided by 5 when a member's patience ends, down to 1e-6.
     learning_rate_init : ndarray of shape (K,)
     power_t : float
@@ -28,7 +28,7 @@ class Schedule:
         self.learning_rate_init = self.learning_rate_init[keep]
 
     def resume(self, optimizer, rows_seen):
-        """Set the rate for a run that goes on; 'adaptive' goes on from its last."""
+        """Set the rate of a run that continues; 'adaptive' keeps its last rate."""
         if self.name == "constant":
             optimizer.set_learning_rate(self.learning_rate_init)
         self.end_epoch(optimizer, rows_seen)
@@ -44,7 +44,7 @@ class Schedule:
             )
 
     def out_of_patience(self, optimizer, members):
-        """Lower the rate of `members` (bool mask); return those that shall stop."""
+        """Lower the rate of `members` (bool mask); return the members that stop."""
         if self.name != "adaptive":
             return members
         stop = members & (optimizer.learning_rate <= self.smallest)
@@ -54,12 +54,12 @@ class Schedule:
 
 
 class CosineSchedule(Schedule):
-    """A rate that rises linearly to α_init and falls to 0 along half a cosine.
+    """A rate that rises linearly to η_init and falls to 0 along half a cosine.
 
     With T steps in all and w = ceil(T / 20) of them to warm up, step t = 0, 1, ... has
 
-        α_init (t + 1) / (w + 1)                           for t < w,
-        α_init (1 + cos(π (t - w) / (T - w))) / 2          after.
+        η_init (t + 1) / (w + 1)                           for t < w,
+        η_init (1 + cos(π (t - w) / (T - w))) / 2          after.
 
     Each run is such a cycle. Loshchilov & Hutter, "SGDR", 2017; Goyal et al.,
     "Accurate, large minibatch SGD", 2017 (warm-up).
@@ -92,7 +92,7 @@ class CosineSchedule(Schedule):
         self._epoch += 1
 
     def resume(self, optimizer, rows_seen):
-        """A run that goes on starts a cycle of its own."""
+        """A run that continues starts a new cycle."""
 
 
 def make_schedule(name, learning_rate_init, power_t, n_epochs):

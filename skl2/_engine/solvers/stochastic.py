@@ -9,7 +9,7 @@ import numpy as np
 from skl2._engine.network.folding import NoFolding, Unfolded
 from skl2._engine.random_streams import NoiseStream
 from skl2._engine.solvers.stopping import Patience
-from skl2._engine.threads import end_if_left
+from skl2._engine.threads import raise_if_abandoned
 
 
 @dataclass
@@ -19,7 +19,7 @@ class Result:
     Attributes
     ----------
     theta : ndarray of shape (P,)
-        Final parameters, or those of the best validation score.
+        The final parameters, or the parameters of the best validation score.
     loss_curve : list of float
         J at every epoch: the mean of the batch losses, each before its step, plus the
         penalty at the start of the epoch.
@@ -40,7 +40,7 @@ class Result:
     rows_seen : int
         Training rows seen, earlier runs included.
     progress : Progress or None
-        For a stack of one: what a later run needs to go on.
+        For a stack of one: what a later run needs to continue.
     unfolded : Unfolded or None
         With batch norm: what was folded into `theta`.
     """
@@ -78,9 +78,9 @@ class Progress:
     split : tuple
         State of the stream before the validation split was drawn.
     noise : NoiseStream or None
-        Where dropout and augmentation go on.
+        The noise that dropout and augmentation draw next.
     unfolded : Unfolded or None
-        With batch norm: the parameters in training, and those they were folded to.
+        With batch norm: the parameters in training, and what they were folded to.
     """
 
     solver: type
@@ -99,13 +99,13 @@ class PerMember(Protocol):
         """Keep the members of the indices `keep` alone, in place.
 
         The one contract of every ``select`` in the engine. A part that works on theta
-        is bound to the rows that are left afterwards.
+        is afterwards bound to the rows of the members that stay.
         """
 
 
 @dataclass
 class EpochReport:
-    """What is told to a listener after each epoch, for one member.
+    """What a listener is given after each epoch, for one member.
 
     Attributes
     ----------
@@ -122,12 +122,12 @@ class EpochReport:
 
 
 def renumbered(listeners, k):
-    """The same for a stack of one that stands for member `k` of a larger stack."""
+    """Listeners for a stack of one that is member `k` of a larger stack."""
     return [lambda r, own=own: own(replace(r, member=k)) for own in listeners]
 
 
 class Printer:
-    """A listener that prints a line an epoch.
+    """A listener that prints one line per epoch.
 
     Parameters
     ----------
@@ -169,11 +169,11 @@ class StochasticRun:
     max_iter : int
         Largest number of epochs.
     rows_seen : int
-        Rows seen in earlier runs that this one goes on from.
+        Rows seen in the earlier runs that this run continues.
     constraint : MaxNorm or None
         Projects the parameters after each step.
     folding : Folding or NoFolding
-        Turns parameters in training into those of a fitted network.
+        Turns parameters in training into parameters of a fitted network.
     listeners : sequence of callable ``listener(EpochReport) -> bool``
         Called after each epoch for each member; True stops the member.
     """
@@ -205,7 +205,7 @@ class StochasticRun:
         self.listeners = listeners
 
     def resume(self, progress, theta):
-        """Go on where an earlier run of a stack of one stopped."""
+        """Continue an earlier run of a stack of one."""
         if type(self.optimizer) is progress.solver:
             self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
@@ -229,13 +229,13 @@ class StochasticRun:
 
         Returns
         -------
-        results : list of Result, one a member
+        results : list of Result, one per member
         """
         self.results = [Result(row) for row in theta]
         self.members = np.arange(len(theta))
         self.theta = theta
         self.objective.bind(theta)
-        # A diverging member is found by its loss; its overflows are no news.
+        # Overflow is expected when a member diverges; the loss shows it.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.validation is not None:
                 self._start_validation()
@@ -267,7 +267,7 @@ class StochasticRun:
         loss = np.zeros(len(self.members))
         penalty = self.objective.penalty.value(self.theta)
         for step, rows in enumerate(batches):
-            end_if_left()
+            raise_if_abandoned()
             self.schedule.before_step(self.optimizer, step, len(batches))
             loss += self.objective.batch_loss(rows, len(batches))
             self.optimizer.step(self.theta, self.objective.grad, self.objective.penalty)
@@ -331,7 +331,7 @@ class StochasticRun:
                 result.diverged_at = epoch
 
     def _report(self):
-        """Tell the listeners; returns which members they stop, a bool mask (K,)."""
+        """Call the listeners; returns which members they stop, a bool mask (K,)."""
         stop = np.zeros(len(self.members), dtype=bool)
         for listener in self.listeners:
             for i, k in enumerate(self.members):

@@ -1,4 +1,4 @@
-"""When a member of the stack stops, and which of its weights are kept."""
+"""When a member of the stack stops, and the epoch whose weights it keeps."""
 
 import numpy as np
 
@@ -70,10 +70,10 @@ class Validation:
     Parameters
     ----------
     data : TrainingSet
-    rows : list of ndarray, one a member
+    rows : list of ndarray, one per member
         The held-out rows of every member, of one length.
     score : callable ``score(raw, rows, theta) -> float`` or None
-        Score of raw predictions (n_outputs, n_rows), which are those of the parameters
+        Score of the raw predictions, shape (n_outputs, n_rows), of the parameters
         theta, shape (P,); greater is better. None stands for minus the loss.
     loss : Loss
     """
