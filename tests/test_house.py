@@ -106,3 +106,15 @@ def test_no_import_of_skl2_runs_in_a_circle():
 
     for module in graph:
         visit(module, [])
+
+
+def test_file(name):
+    """Where the tests of a module are, in the folder of this file."""
+    *folders, module = Path(name).with_suffix("").parts
+    folders = [folder.lstrip("_") for folder in folders]
+    return Path(__file__).parent.joinpath(*folders, f"test_{module.lstrip('_')}.py")
+
+
+@pytest.mark.parametrize("name", [n for n in ENGINE if not n.endswith("__init__.py")])
+def test_every_module_has_a_test_file_of_its_name(name):
+    assert test_file(name).exists()

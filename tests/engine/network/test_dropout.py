@@ -51,13 +51,6 @@ def test_masks_are_zero_or_the_factor_and_average_to_one(rate, dtype):
     assert abs(share - level / LEVELS) < 5 * np.sqrt(rate * (1 - rate) / n) + 5 / n
 
 
-def test_levels_are_drawn_uniformly():
-    bits = noise().bits(1, (64, 4096))
-    counts = np.bincount(bits.ravel() // (LEVELS // 64), minlength=64)
-    # 4096 expected in each: chi-square with 63 degrees of freedom.
-    assert ((counts - 4096) ** 2 / 4096).sum() < 120
-
-
 def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
     # Every mask of 2 inputs and 3 hidden units, weighted by its probability.
     data = training_set(n_rows=5, n_features=2)
