@@ -108,7 +108,7 @@ def test_no_import_of_skl2_runs_in_a_circle():
         visit(module, [])
 
 
-def test_file(name):
+def file_of_tests(name):
     """Where the tests of a module are, in the folder of this file."""
     *folders, module = Path(name).with_suffix("").parts
     folders = [folder.lstrip("_") for folder in folders]
@@ -117,4 +117,4 @@ def test_file(name):
 
 @pytest.mark.parametrize("name", [n for n in ENGINE if not n.endswith("__init__.py")])
 def test_every_module_has_a_test_file_of_its_name(name):
-    assert test_file(name).exists()
+    assert file_of_tests(name).exists()
