@@ -56,7 +56,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
     Attributes
     ----------
-    bin_edges_ : list of n_features_in_ ndarrays of shape (T + 1,)
+    bin_edges_ : list of `n_features_in_` ndarrays of shape (T + 1,)
         The edges k₀ … k_T of each column, in its units; empty for a column without
         ramps.
 
@@ -66,7 +66,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     n_features_in_ : int
         Number of columns seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if all of them are strings.
 
     See Also
