@@ -448,7 +448,9 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     verbose : int, default=0
         Whether to print a line for each step of the walk; more as in ``GridSearchCV``.
     error_score : 'raise' or numeric, default=np.nan
+        Score of a fit that fails, see ``GridSearchCV``.
     return_train_score : bool, default=False
+        Whether `cv_results_` gets the scores of the training rows, too.
     return_path : bool, default=False
         Whether `cv_results_` gets the sparsity of each layer (`mean_sparsity_0`, ...)
         and the number of inputs in use (`mean_live_inputs`), means over folds. See
@@ -545,7 +547,9 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
+            What the estimator takes.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
         **params : dict
             Passed on to the estimator, the scorer and the splitter.
 

@@ -74,6 +74,7 @@ class BaseTableEstimator(CallbackSupportMixin, BaseEstimator, ABC):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             A DataFrame or an array; NaN where a value is missing.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Classes, an indicator matrix (multilabel), or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0 of the rows.
 

@@ -11,7 +11,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_iris, load_wine
+from sklearn.datasets import (
+    load_diabetes,
+    load_iris,
+    load_wine,
+    make_classification,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
@@ -69,7 +74,8 @@ def test_the_refit_is_a_plain_fit():
 
 def test_the_best_is_enclosed():
     mlp = pipeline(max_iter=60, learning_rate="cosine", n_iter_no_change=np.inf)
-    search = AlphaSearchCV(mlp, random_state=0).fit(X, y)
+    noisy = make_classification(100, 10, flip_y=0.3, random_state=0)
+    search = AlphaSearchCV(mlp, random_state=0).fit(*noisy)
     tried = np.sort([params["mlp__alpha"] for params in search.cv_results_["params"]])
     place = int(np.searchsorted(tried, search.alpha_))
     assert 0 < place < len(tried) - 1
