@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from helpers import assert_estimator_contract
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skl2.preprocessing import PiecewiseLinearEncoder
 
@@ -44,15 +44,11 @@ each_column = pytest.mark.parametrize("name", NAMES)
 each_n_bins = pytest.mark.parametrize("n_bins", [1, 2, 16, 512])
 
 
-@parametrize_with_checks(
-    [
-        PiecewiseLinearEncoder(),
-        PiecewiseLinearEncoder(n_bins=0),
-        PiecewiseLinearEncoder(n_bins=3, passthrough_binary=True),
-    ]
+@pytest.mark.parametrize(
+    "params", [{}, {"n_bins": 0}, {"n_bins": 3, "passthrough_binary": True}], ids=str
 )
-def test_scikit_learns_checks(estimator, check):
-    check(estimator)
+def test_estimator_contract(params):
+    assert_estimator_contract(PiecewiseLinearEncoder(**params))
 
 
 def frame(X, names=NAMES):

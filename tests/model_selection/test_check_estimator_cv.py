@@ -1,7 +1,7 @@
 """scikit-learn's own checks of the table estimators and of AlphaSearchCV."""
 
 import pytest
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from helpers import assert_estimator_contract
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
@@ -27,13 +27,6 @@ BY_ROW = {
 }
 
 
-def expected_failures(estimator):
-    return BY_ROW
-
-
-@parametrize_with_checks(
-    [MLPClassifierCV(**QUICK), MLPRegressorCV(**QUICK)],
-    expected_failed_checks=expected_failures,
-)
-def test_check_estimator(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize("Estimator", [MLPClassifierCV, MLPRegressorCV])
+def test_estimator_contract(Estimator):
+    assert_estimator_contract(Estimator(**QUICK), BY_ROW)
