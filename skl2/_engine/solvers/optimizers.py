@@ -153,6 +153,8 @@ class SGD(Optimizer):
 
     hyperparameters = ("momentum",)
     state = ("velocity",)
+    momentum: np.ndarray
+    velocity: np.ndarray
 
     def __init__(self, learning_rate, momentum, nesterov=True):
         super().__init__(learning_rate, momentum=momentum)
@@ -253,6 +255,8 @@ class Adam(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
     state = ("first_moment", "second_moment")
+    first_moment: np.ndarray
+    second_moment: np.ndarray
     decoupled = False
 
     def __init__(self, learning_rate, beta_1, beta_2, epsilon):
