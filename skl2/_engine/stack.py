@@ -23,7 +23,7 @@ from skl2._engine.penalties import make_penalty
 from skl2._engine.random_streams import noise_streams, once_per_stream
 from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm
-from skl2._engine.solvers.optimizers import SGD, Adam, AdamW, Optimizer
+from skl2._engine.solvers.optimizers import OPTIMIZERS, SGD
 from skl2._engine.solvers.proximal import minimize_proximal
 from skl2._engine.solvers.schedules import make_schedule
 from skl2._engine.solvers.stochastic import (
@@ -35,7 +35,7 @@ from skl2._engine.solvers.stochastic import (
 from skl2._engine.solvers.stopping import Patience, Validation
 from skl2._engine.threads import blas_threads_for
 
-STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
+STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
 
 
 class Keyed:
@@ -254,19 +254,15 @@ def _hold_out(shape, data, stratify, members, streams):
 
 
 def _make_optimizer(shape, members, theta):
-    def each(name):
-        return [getattr(member, name) for member in members]
-
-    if shape.solver == "sgd":
-        optimizer: Optimizer = SGD(
-            each("learning_rate_init"), each("momentum"), shape.nesterovs_momentum
-        )
-    else:
-        kind = Adam if shape.solver == "adam" else AdamW
-        optimizer = kind(
-            each("learning_rate_init"), each("beta_1"), each("beta_2"), each("epsilon")
-        )
-    return optimizer.init(theta)
+    kind = OPTIMIZERS[shape.solver]
+    hyperparameters: dict[str, Any] = {
+        name: [getattr(member, name) for member in members]
+        for name in kind.hyperparameters
+    }
+    if kind is SGD:
+        hyperparameters["nesterov"] = shape.nesterovs_momentum
+    rates = [member.learning_rate_init for member in members]
+    return kind(rates, **hyperparameters).init(theta)
 
 
 def _make_constraint(shape, members, network):

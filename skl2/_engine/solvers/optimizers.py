@@ -343,3 +343,6 @@ class AdamW(Adam):
     """
 
     decoupled = True
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
