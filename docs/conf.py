@@ -64,6 +64,7 @@ class GalleryOrder:
     names = [
         "select_lambda",
         "early_stopping",
+        "ramps",
         "l1_sparsity",
         "linear_regime",
         "weight_decay",
