@@ -53,6 +53,7 @@ def cosine_mlp():
         (30,),
         learning_rate="cosine",
         learning_rate_init=0.03,
+        batch_size=32,
         max_iter=40,
         n_iter_no_change=np.inf,
         random_state=0,
@@ -81,10 +82,10 @@ contestants = {
 # %%
 # The race
 # --------
-# Three random halves of two data sets for training, the other halves for the test.
+# Two random halves of two data sets for training, the other halves for the test.
 
 data_sets = {"digits": load_digits, "breast cancer": load_breast_cancer}
-n_repeats = 3
+n_repeats = 2
 results = {}
 # A network without a penalty to speak of takes longer than 300 epochs to converge.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)

@@ -374,7 +374,7 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
     >>> from sklearn.datasets import load_breast_cancer
     >>> from sklearn.model_selection import train_test_split
     >>> from skl2.model_selection import MLPClassifierCV
-    >>> X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> clf = MLPClassifierCV(random_state=0).fit(X_train, y_train)
     >>> bool(clf.score(X_test, y_test) > 0.95)
@@ -569,7 +569,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn.model_selection import train_test_split
     >>> from skl2.model_selection import MLPRegressorCV
-    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> X, y = load_diabetes(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     >>> reg = MLPRegressorCV(random_state=0).fit(X_train, y_train)
     >>> bool(reg.score(X_test, y_test) > 0.3)
