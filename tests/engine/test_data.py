@@ -272,3 +272,38 @@ def test_the_digest_sees_every_bit_of_a_large_array(dtype):
     for other in (X[::-1].copy(), X[:, ::-1].copy(), -X, np.vstack([X[1:], X[:1]])):
         digests.add(TrainingSet(other, y).digest())
     assert len(digests) == 1 + 8 * len(places) + 4
+
+
+@pytest.mark.parametrize("kind", ["all", "shared", "own"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_chunks_are_the_batches_of_a_walk_over_the_rows(container, weighted, kind):
+    data = training_set(n_rows=600, container=container, weighted=weighted)
+    orders = [np.random.RandomState(k).permutation(600)[:520] for k in range(3)]
+    rows = {"all": [None] * 3, "shared": orders[:1] * 3, "own": orders}[kind]
+    whole = {"all": np.arange(600), "shared": orders[0], "own": np.stack(orders)}[kind]
+    covered = []
+    # So wide a layer that a chunk has 256 rows at most.
+    for places, batch in data.chunks(10**9, rows):
+        covered.append(np.arange(whole.shape[-1])[places])
+        found = [dense(part) for part in batch]
+        expected = [dense(part) for part in data.batch(whole[..., places])]
+        for ours, theirs in zip(found, expected, strict=True):
+            assert_array_equal(ours, theirs)
+    assert len(covered) == 3
+    assert_array_equal(np.concatenate(covered), np.arange(whole.shape[-1]))
+
+
+def dense(part):
+    """A part of a batch as an array of its own, feature-major."""
+    if isinstance(part, list):
+        return np.stack([own.toarray().T for own in part])
+    return part.toarray().T if sp.issparse(part) else np.copy(part)
+
+
+def test_rows_without_targets_are_inputs_alone():
+    data = training_set(n_rows=7)
+    ((places, (x, y, weight)),) = TrainingSet(data.X).chunks(5)
+    assert places == slice(0, 7)
+    assert_array_equal(x, data.X.T)
+    assert y is None and weight is None

@@ -12,7 +12,9 @@ from helpers import (
     make_shape,
     training_set,
 )
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skl2._engine.objective import raw_and_loss
 
 # One member each: all routes of the penalty in one stack, layer strengths differ.
 PENALTIES = ["l2", "elasticnet", "l1", None]
@@ -181,3 +183,31 @@ def test_select_goes_on_with_the_members_kept():
     np.testing.assert_array_equal(got_value, value[keep])
     np.testing.assert_array_equal(got_grad, grad[keep])
     np.testing.assert_array_equal(objective.optimality(), distance[keep])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_mean_loss_is_j_without_the_penalty(loss, weighted):
+    objective = make_objective(loss, weighted=weighted)
+    data, network = objective.data, objective.network
+    value, _ = objective.value_and_grad()
+    raw, losses = raw_and_loss(network, LOSSES[loss], data, [None] * len(PENALTIES))
+    assert_allclose(losses, value - objective.penalty_value, rtol=1e-12)
+    x, _, _ = data.batch(slice(0, data.n_rows))
+    assert_array_equal(raw, network.forward(x, data.n_rows))
+
+
+def test_the_mean_loss_of_a_member_is_that_of_its_rows():
+    objective = make_objective("squared_error", weighted=True)
+    data, loss = objective.data, LOSSES["squared_error"]
+    orders = [np.random.RandomState(k).permutation(7)[:4] for k in range(3)]
+    unweighted = np.flatnonzero(data.sample_weight == 0.0)
+    rows = [*orders, np.resize(unweighted, 4)]
+    assert len(unweighted)
+    raw, losses = raw_and_loss(objective.network, loss, data, rows)
+    for k, own in enumerate(orders):
+        errors = 0.5 * ((raw[k] - data.y[:, own]) ** 2).sum(axis=0)
+        mean = np.average(errors, weights=data.sample_weight[own])
+        assert_allclose(losses[k], mean, rtol=1e-12)
+    # Nothing to judge by.
+    assert np.isnan(losses[3])

@@ -88,3 +88,27 @@ def test_workspaces_are_made_once_and_follow_the_number_of_members():
     assert all(a.dtype == np.float32 for a in [*first.a, *first.d, first.ones])
     network.bind(theta[:2], np.empty_like(theta[:2]))
     assert network.workspace(5).a[0].shape == (2, 4, 5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+def test_a_network_that_keeps_z_shows_every_layer(activation):
+    sizes, n_rows = (3, 5, 4, 2), 6
+    rng = np.random.RandomState(0)
+    network, plain = (
+        Network(sizes, activation, np.float64, keeps_z=keeps) for keeps in (True, False)
+    )
+    theta = rng.standard_normal((2, network.layout.n_parameters))
+    x = rng.standard_normal((3, n_rows))
+    network.bind(theta)
+    plain.bind(theta)
+    assert_array_equal(network.forward(x, n_rows), plain.forward(x, n_rows))
+    values = network.layer_values(n_rows)
+    assert len(values) == 3
+    f, below = ACTIVATIONS[activation](), x
+    for i, (z, a) in enumerate(values):
+        coef, intercept = network.layers[i].W, network.layers[i].b
+        assert_allclose(z, coef.transpose(0, 2, 1) @ below + intercept, rtol=1e-12)
+        assert_array_equal(a, z if i == 2 else f(z))
+        # The pass may end at any layer.
+        assert_array_equal(plain.forward(x, n_rows, last=i), z)
+        below = a
