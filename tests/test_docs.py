@@ -143,7 +143,8 @@ def test_every_attribute_is_documented(estimator):
         for name in properties | set(vars(estimator))
         if name.endswith("_") and not name.startswith("_")
     }
-    assert len(public) > 5
+    # A table estimator has five.
+    assert len(public) >= 5
     assert public - documented_attributes(cls) == set()
 
 

@@ -480,6 +480,12 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     n_splits_ : int
     refit_time_ : float
     multimetric_ : bool
+    classes_ : ndarray of shape (n_classes,)
+        Of `best_estimator_`, if it is a classifier.
+    n_features_in_ : int
+        Of `best_estimator_`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Of `best_estimator_`, if it has them.
     completed_results_ : dict of ndarray
         `cv_results_` up to the last step that was completed, also if Ctrl-C or an error
         has ended the search.
