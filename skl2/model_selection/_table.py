@@ -295,7 +295,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
 
     n_bins : 'auto' or int, default='auto'
         Ramps of each numeric column, see ``skl2.preprocessing.PiecewiseLinearEncoder``;
-        0 for none. 'auto' lets the search decide between 0 and 16.
+        0 for none. 'auto' lets the search decide between 0 and 16 (8 for few rows and
+        more than 40 columns).
 
     categorical_features : 'from_dtype', None or array-like of bool, int or str, \
             default='from_dtype'
@@ -494,7 +495,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     n_bins : 'auto' or int, default='auto'
         Ramps of each numeric column, see ``skl2.preprocessing.PiecewiseLinearEncoder``;
-        0 for none. 'auto' lets the search decide between 0 and 16.
+        0 for none. 'auto' lets the search decide between 0 and 16 (8 for few rows and
+        more than 40 columns).
 
     categorical_features : 'from_dtype', None or array-like of bool, int or str, \
             default='from_dtype'
