@@ -2,8 +2,11 @@
 
 import threading
 import warnings
+from collections import Counter
+from itertools import combinations, product
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import check_estimator
@@ -32,6 +35,35 @@ LOSSES = {
 }
 ACTIVATION_NAMES = list(ACTIVATIONS)
 DTYPES = [np.float64, np.float32]
+
+
+def covering(*axes, strength=2):
+    """The product of `axes` as rows of parametrize; all but a few are marked long.
+
+    Among the few, any `strength` values of different axes occur together in some row.
+    """
+    values = [list(axis) for axis in axes]
+    rows = list(product(*(range(len(axis)) for axis in values)))
+    together = {row: set(combinations(enumerate(row), strength)) for row in rows}
+    missing = set().union(*together.values())
+    few, used = set(), Counter()
+
+    def gain(row):
+        # Of equal ones that whose values are the rarest so far.
+        return len(together[row] & missing), -sum(used[item] for item in enumerate(row))
+
+    while missing:
+        row = max(rows, key=gain)
+        few.add(row)
+        missing -= together[row]
+        used.update(enumerate(row))
+    return [
+        pytest.param(
+            *(axis[i] for axis, i in zip(values, row, strict=True)),
+            marks=[] if row in few else [pytest.mark.long],
+        )
+        for row in rows
+    ]
 
 
 def targets(loss, n_outputs, n_rows, rng, dtype=np.float64):

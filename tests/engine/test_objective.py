@@ -8,6 +8,7 @@ from helpers import (
     DTYPES,
     LOSSES,
     bound_objective,
+    covering,
     make_member,
     make_shape,
     training_set,
@@ -63,10 +64,11 @@ def finite_differences(objective, h=1e-5):
 NETWORKS = [("identity", 0)] + [(a, d) for a in ACTIVATION_NAMES for d in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("activation, depth", NETWORKS)
-def test_gradient_is_that_of_the_value(activation, depth, loss, weighted):
+@pytest.mark.parametrize(
+    "network, loss, weighted", covering(NETWORKS, LOSSES, [False, True])
+)
+def test_gradient_is_that_of_the_value(network, loss, weighted):
+    activation, depth = network
     # Seeds for which no kink (relu, absolute error, huber) lies in a difference.
     objective = make_objective(
         loss, activation, (4, 3, 2)[:depth], weighted=weighted, seed=10 * depth

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import DTYPES, Recorded
+from helpers import DTYPES, Recorded, covering
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize, minimize_scalar
 
@@ -167,9 +167,9 @@ ROW_STEPS = {
 }
 
 
-@pytest.mark.parametrize("strength", [0.01, 0.5, 2.0, 20.0])
-@pytest.mark.parametrize("kind", ROW_STEPS)
-@pytest.mark.parametrize("n_out", [1, 2, 5])
+@pytest.mark.parametrize(
+    "n_out, kind, strength", covering([1, 2, 5], ROW_STEPS, [0.01, 0.5, 2.0, 20.0])
+)
 def test_group_prox_is_the_minimiser_of_each_row(n_out, kind, strength):
     shape = (12, n_out)
     rng = np.random.RandomState(n_out)

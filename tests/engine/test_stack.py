@@ -13,6 +13,7 @@ from helpers import (
     CONTAINERS,
     DTYPES,
     LOSSES,
+    covering,
     make_member,
     make_shape,
     training_set,
@@ -26,7 +27,6 @@ SOLVERS = ["sgd", "adam", "adamw", "lbfgs"]
 STOCHASTIC = SOLVERS[:3]
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 solvers = pytest.mark.parametrize("solver", SOLVERS)
-stochastic = pytest.mark.parametrize("solver", STOCHASTIC)
 
 
 def train(data, loss, vary, members, n_members, **shape_params):
@@ -77,9 +77,7 @@ def check(
     return stacked
 
 
-@dtypes
-@solvers
-@pytest.mark.parametrize("K", range(1, 8))
+@pytest.mark.parametrize("K, solver, dtype", covering(range(1, 8), SOLVERS, DTYPES))
 def test_number_of_members(K, solver, dtype):
     results = check(K, solver=solver, dtype=dtype)
     assert len({tuple(r.theta) for r in results}) == K
@@ -109,9 +107,7 @@ SHAPES = {
 }
 
 
-@dtypes
-@solvers
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name, solver, dtype", covering(SHAPES, SOLVERS, DTYPES))
 def test_shapes(name, solver, dtype):
     check(dtype=dtype, **({"solver": solver} | SHAPES[name]))
 
@@ -170,17 +166,16 @@ VARY = {
 }
 
 
-@dtypes
 @pytest.mark.parametrize(
-    "solver, nesterov", [(s, True) for s in SOLVERS] + [("sgd", False)]
+    "name, solver, dtype", covering(VARY, [*SOLVERS, "sgd, no nesterov"], DTYPES)
 )
-@pytest.mark.parametrize("name", VARY)
-def test_what_differs_between_members(name, solver, nesterov, dtype):
+def test_what_differs_between_members(name, solver, dtype):
+    solver, *no_nesterov = solver.split(", ")
     check(
         K=4,
         vary=VARY[name],
         solver=solver,
-        nesterovs_momentum=nesterov,
+        nesterovs_momentum=not no_nesterov,
         dtype=dtype,
     )
 
@@ -192,27 +187,24 @@ def test_activations(solver, activation, dtype):
     check(activation=activation, solver=solver, dtype=dtype, hidden=(6, 5))
 
 
-@dtypes
-@solvers
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss, solver, dtype", covering(LOSSES, SOLVERS, DTYPES))
 def test_losses(loss, solver, dtype):
     check(loss=loss, solver=solver, dtype=dtype)
 
 
-@dtypes
-@solvers
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize(
+    "container, weighted, solver, dtype",
+    covering(CONTAINERS, [False, True], SOLVERS, DTYPES),
+)
 def test_data(container, weighted, solver, dtype):
     data_params = {"container": container, "weighted": weighted}
     check(solver=solver, dtype=dtype, data_params=data_params, hidden=(6,))
 
 
-@dtypes
-@stochastic
-@pytest.mark.parametrize("seeds", [[5], [1, 2, 1]], ids=["shared", "own"])
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(
+    "shuffle, early_stopping, seeds, solver, dtype",
+    covering([False, True], [False, True], [[5], [1, 2, 1]], STOCHASTIC, DTYPES),
+)
 def test_order_of_the_rows(shuffle, early_stopping, seeds, solver, dtype):
     results = check(
         vary={"seed": seeds},
@@ -240,11 +232,16 @@ def test_schedules(schedule, early_stopping, dtype):
     )
 
 
-@dtypes
-@stochastic
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("container", ["C", "F", "csr"])
-@pytest.mark.parametrize("loss", ["squared_error", "binary_log_loss"])
+@pytest.mark.parametrize(
+    "loss, container, weighted, solver, dtype",
+    covering(
+        ["squared_error", "binary_log_loss"],
+        ["C", "F", "csr"],
+        [False, True],
+        STOCHASTIC,
+        DTYPES,
+    ),
+)
 def test_early_stopping(loss, container, weighted, solver, dtype):
     results = check(
         K=5,
@@ -267,9 +264,10 @@ def test_early_stopping(loss, container, weighted, solver, dtype):
     assert len({r.n_iter for r in results}) > 1
 
 
-@dtypes
-@solvers
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1"])
+@pytest.mark.parametrize(
+    "penalty, solver, dtype",
+    covering(["l2", "l1", "elasticnet", "group_l1"], SOLVERS, DTYPES),
+)
 def test_members_leave_the_stack(penalty, solver, dtype):
     results = check(
         K=7,
@@ -372,11 +370,10 @@ REGULARIZERS = {
 }
 
 
-@dtypes
-@pytest.mark.parametrize("container", ["C", "F", "csr"])
-@pytest.mark.parametrize("seeds", [[5], [1, 2, 1]], ids=["shared", "own"])
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("name", REGULARIZERS)
+@pytest.mark.parametrize(
+    "name, early_stopping, seeds, container, dtype",
+    covering(REGULARIZERS, [False, True], [[5], [1, 2, 1]], ["C", "F", "csr"], DTYPES),
+)
 def test_regularizers(name, early_stopping, seeds, container, dtype):
     if name == "noise" and container == "csr":
         pytest.skip("GaussianNoise needs a dense X")
@@ -395,10 +392,10 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
         assert all(np.isfinite(r.unfolded.statistics).all() for r in results)
 
 
-@dtypes
-@stochastic
-@pytest.mark.parametrize("batch_size", [1, 2, 23])
-@pytest.mark.parametrize("activation", ["relu", "tanh", "silu"])
+@pytest.mark.parametrize(
+    "activation, batch_size, solver, dtype",
+    covering(["relu", "tanh", "silu"], [1, 2, 23], STOCHASTIC, DTYPES),
+)
 def test_regularizers_together(activation, batch_size, solver, dtype):
     shape_params, vary = REGULARIZERS["everything"]
     check(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, log_softmax, softmax
 from sklearn.base import clone
@@ -152,8 +153,7 @@ def test_column_vector_y():
         assert_array_equal(est.predict(X), expected)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@solvers
+@pytest.mark.parametrize("loss, solver", covering(LOSSES, SOLVERS, strength=1))
 def test_regression_losses_with_several_outputs(loss, solver):
     # Outputs do not share weights in a linear net, so each is fitted as if alone.
     X, y = X_diabetes, y_diabetes
@@ -214,9 +214,10 @@ def _int64_indices(X):
     return X
 
 
-@solvers
-@pytest.mark.parametrize("kind", [*DENSE, *SPARSE])
-@pytest.mark.parametrize("problem", ["multiclass", "regression"])
+@pytest.mark.parametrize(
+    "problem, kind, solver",
+    covering(["multiclass", "regression"], [*DENSE, *SPARSE], SOLVERS),
+)
 def test_containers(problem, kind, solver):
     # Whatever holds the numbers: the same fit and predictions, to rounding.
     est, X, y = load(problem, solver=solver, batch_size=64)
@@ -278,9 +279,10 @@ def test_float16_becomes_float64():
     assert est.coefs_[0].dtype == np.float64
 
 
-@problems
-@pytest.mark.parametrize("kind", ["array", "F-order", "csr", "csc"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "problem, kind, dtype",
+    covering(PROBLEMS, ["array", "F-order", "csr", "csc"], [np.float32, np.float64]),
+)
 def test_inputs_are_not_modified(problem, kind, dtype):
     # Arrays set read-only: writing to one would raise. All solvers, all methods.
     est, X, y = load(problem)
@@ -447,9 +449,10 @@ def tall():
     return X, y
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize(
+    "solver, Estimator, dtype",
+    covering(["adam", "sgd"], [MLPClassifier, MLPRegressor], [np.float32, np.float64]),
+)
 def test_dense_X_is_not_copied(tall, Estimator, solver, dtype):
     # Nor, in float32, is there a float64 array of the size of X (that is twice the
     # bytes allowed), nor one activation of the whole of X after another.
@@ -489,9 +492,9 @@ def test_predict_works_in_chunks(tall):
 # ------------------------------------------------------------------- float32
 
 
-@problems
-@solvers
-@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize(
+    "problem, solver, penalty", covering(PROBLEMS, SOLVERS, PENALTIES)
+)
 def test_float32_throughout(problem, solver, penalty):
     est, X, y = load(
         problem, solver=solver, penalty=penalty, alpha=0.5, activation="gelu"
@@ -608,11 +611,16 @@ def all_classes(est, y):
     return {"classes": np.unique(y) if y.ndim == 1 else np.arange(y.shape[1])}
 
 
-@pytest.mark.parametrize("solver", ["adam", "adamw", "sgd"])
-@problems
+@pytest.mark.parametrize(
+    "problem, solver", covering(PROBLEMS, ["adam", "adamw", "sgd"], strength=1)
+)
 def test_partial_fit_in_chunks(problem, solver):
     est, X, y = load(
-        problem, solver=solver, learning_rate_init=0.02, hidden_layer_sizes=15
+        problem,
+        solver=solver,
+        learning_rate_init=0.02,
+        hidden_layer_sizes=15,
+        batch_size=20,
     )
     classes = all_classes(est, y)
     if problem in ("binary", "multiclass"):
@@ -628,8 +636,8 @@ def test_partial_fit_in_chunks(problem, solver):
     assert len(est.loss_curve_) == len(chunks)
     first = est.score(X, y)
     rng = np.random.RandomState(0)
-    for _ in range(100):
-        for chunk in np.array_split(rng.permutation(len(X)), 5):
+    for _ in range(50):
+        for chunk in np.array_split(rng.permutation(len(X)), 2):
             est.partial_fit(X[chunk], y[chunk])
     last = est.score(X, y)
     assert last > first

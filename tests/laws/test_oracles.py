@@ -17,6 +17,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from helpers import covering
 from scipy.sparse import csr_matrix
 from scipy.special import logsumexp, xlogy
 from sklearn import neural_network
@@ -215,21 +216,21 @@ def assert_solution(estimator, kind, solution, rtol=1e-5):
     np.testing.assert_allclose(b, exact_b, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
-@pytest.mark.parametrize("weighted", [False, True])
+CONVEX = [
+    (kind, *penalty)
+    for kind in KINDS
+    for penalty in PENALTIES
+    # scikit-learn has no L1 Poisson regression.
+    if kind != "poisson" or penalty[:2] in [("l2", 0.5), ("elasticnet", 0.0)]
+]
+
+
 @pytest.mark.parametrize(
-    "kind, penalty, l1_ratio, alpha",
-    [
-        (kind, *penalty)
-        for kind in KINDS
-        for penalty in PENALTIES
-        # scikit-learn has no L1 Poisson regression.
-        if kind != "poisson" or penalty[:2] in [("l2", 0.5), ("elasticnet", 0.0)]
-    ],
+    "problem, weighted, container",
+    covering(CONVEX, [False, True], [np.asarray, csr_matrix]),
 )
-def test_lbfgs_finds_the_exact_minimum(
-    kind, penalty, l1_ratio, alpha, weighted, container
-):
+def test_lbfgs_finds_the_exact_minimum(problem, weighted, container):
+    kind, penalty, l1_ratio, alpha = problem
     X, y, sample_weight = data(kind)
     sample_weight = sample_weight if weighted else None
     estimator = make_estimator(
@@ -264,23 +265,27 @@ def test_the_l1_problems_have_zeros_and_nonzeros():
 LEARNING_RATES = {"sgd": (0.02, 0.002), "adam": (0.01, 0.004), "adamw": (0.01, 0.004)}
 
 
-@pytest.mark.parametrize("batch_size", [N_SAMPLES, 9])
-@pytest.mark.parametrize("weighted", [False, True])
+STOCHASTIC_PENALTIES = [
+    *product(["sgd", "adam"], ["l2", "l1", "elasticnet"], [0.6]),
+    # Decoupled decay is not the gradient of a penalty: with an L2 part the fixed
+    # points of AdamW are not those of J.
+    ("adamw", "l1", 0.6),
+    ("adamw", "elasticnet", 1.0),
+]
+
+
 @pytest.mark.parametrize(
-    "solver, penalty, l1_ratio",
-    [
-        *product(["sgd", "adam"], ["l2", "l1", "elasticnet"], [0.6]),
-        # Decoupled decay is not the gradient of a penalty: with an L2 part the fixed
-        # points of AdamW are not those of J.
-        ("adamw", "l1", 0.6),
-        ("adamw", "elasticnet", 1.0),
-    ],
+    "kind, solver, weighted, batch_size",
+    covering(
+        ["regression", "multiclass"],
+        STOCHASTIC_PENALTIES,
+        [False, True],
+        [N_SAMPLES, 9],
+    ),
 )
-@pytest.mark.parametrize("kind", ["regression", "multiclass"])
-def test_stochastic_solvers_reach_the_minimum(
-    kind, solver, penalty, l1_ratio, weighted, batch_size
-):
+def test_stochastic_solvers_reach_the_minimum(kind, solver, weighted, batch_size):
     """J within 1e-3 of its minimum for full batches, and for unequal batches."""
+    solver, penalty, l1_ratio = solver
     X, y, sample_weight = data(kind)
     sample_weight = sample_weight if weighted else None
     params = {
@@ -319,12 +324,14 @@ PROXIMAL_SOLVERS = {
         "momentum": 0.9,
         "nesterovs_momentum": False,
         "learning_rate_init": 0.1,
+        "max_iter": 2000,
     },
     "nesterov": {
         "solver": "sgd",
         "momentum": 0.9,
         "nesterovs_momentum": True,
         "learning_rate_init": 0.1,
+        "max_iter": 2000,
     },
     # epsilon bounds Adam's step where the gradient vanishes; with the default, the
     # iterates hop around the minimum at the scale of the step and converge no further.
@@ -352,9 +359,10 @@ def long_full_batch_fit(kind, alpha, hidden_layer_sizes=(), **params):
     ).fit(X, y)
 
 
-@pytest.mark.parametrize("alpha", [4.0, 12.0])
-@pytest.mark.parametrize("name", PROXIMAL_SOLVERS)
-@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize(
+    "kind, name, alpha",
+    covering(["regression", "binary", "multiclass"], PROXIMAL_SOLVERS, [4.0, 12.0]),
+)
 def test_l1_fixed_points_are_the_exact_solutions(kind, name, alpha):
     """A threshold that forgets momentum or Adam's scaling solves another problem."""
     X, y, _ = data(kind)
@@ -380,22 +388,24 @@ def test_elasticnet_fixed_points_are_the_exact_solutions(name):
     assert_solution(estimator, "regression", solution)
 
 
-@pytest.mark.parametrize("name", ["lbfgs", *PROXIMAL_SOLVERS])
 @pytest.mark.parametrize(
-    # The regression is steeper: half the learning rate.
-    "kind, alpha, slower",
-    [("regression", [12.0, 12.0], 0.5), ("multiclass", [4.0, 3.0], 1.0)],
+    "problem, name",
+    covering(
+        # The regression is steeper: half the learning rate.
+        [("regression", [12.0, 12.0], 0.5), ("multiclass", [4.0, 3.0], 1.0)],
+        ["lbfgs", *PROXIMAL_SOLVERS],
+        strength=1,
+    ),
 )
-def test_l1_fixed_points_of_a_network_are_stationary(kind, alpha, slower, name):
+def test_l1_fixed_points_of_a_network_are_stationary(problem, name):
+    kind, alpha, slower = problem
     X, y, _ = data(kind)
     if name == "lbfgs":
         params = {"solver": "lbfgs", "tol": 1e-10}
     else:
-        params = dict(PROXIMAL_SOLVERS[name])
+        params = {"max_iter": 5000} | PROXIMAL_SOLVERS[name]
         params["learning_rate_init"] *= slower
-    estimator = long_full_batch_fit(
-        kind, alpha, hidden_layer_sizes=(4,), max_iter=5000, **params
-    )
+    estimator = long_full_batch_fit(kind, alpha, hidden_layer_sizes=(4,), **params)
     residual = optimality(estimator, X, y)
     assert np.shape(residual) == (2,)
     assert np.max(residual) < 1e-6
@@ -505,25 +515,24 @@ def test_group_l1_of_one_output_is_lasso(alpha):
 
 
 # Not AdamW: its decay of the other layer is not that of J.
-@pytest.mark.parametrize("name", ["lbfgs", "sgd", "momentum", "nesterov", "adam"])
 @pytest.mark.parametrize(
-    "kind, alpha, slower",
-    [("regression", [30.0, 12.0], 0.5), ("multiclass", [8.0, 4.0], 1.0)],
+    "problem, name",
+    covering(
+        [("regression", [30.0, 12.0], 0.5), ("multiclass", [8.0, 4.0], 1.0)],
+        ["lbfgs", "sgd", "momentum", "nesterov", "adam"],
+        strength=1,
+    ),
 )
-def test_group_l1_fixed_points_of_a_network_are_stationary(kind, alpha, slower, name):
+def test_group_l1_fixed_points_of_a_network_are_stationary(problem, name):
+    kind, alpha, slower = problem
     X, y, _ = data(kind)
     if name == "lbfgs":
         params = {"solver": "lbfgs", "tol": 1e-8}
     else:
-        params = dict(PROXIMAL_SOLVERS[name])
+        params = {"max_iter": 5000} | PROXIMAL_SOLVERS[name]
         params["learning_rate_init"] *= slower
     estimator = long_full_batch_fit(
-        kind,
-        alpha,
-        hidden_layer_sizes=(4,),
-        max_iter=5000,
-        penalty="group_l1",
-        **params,
+        kind, alpha, hidden_layer_sizes=(4,), penalty="group_l1", **params
     )
     assert optimality(estimator, X, y).max() < 1e-6
     unused = estimator.feature_importances_ == 0
@@ -691,9 +700,9 @@ def assert_identical(a, b):
     assert getattr(a, "loss_curve_", None) == getattr(b, "loss_curve_", None)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    "solver, kind, dtype", covering(SOLVERS, KINDS, [np.float32, np.float64])
+)
 def test_alpha_zero_is_no_penalty(solver, kind, dtype):
     X, y, sample_weight = data(kind)
     params = {
@@ -782,9 +791,10 @@ def test_same_as_sklearn_mlp_for_every_loss(kind, activation, hidden_layer_sizes
     assert_same_fit(ours, theirs, kind, 1e-9)
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("name", SGD_PARAMS)
-@pytest.mark.parametrize("kind", ["regression", "binary", "multiclass"])
+@pytest.mark.parametrize(
+    "kind, name, shuffle",
+    covering(["regression", "binary", "multiclass"], SGD_PARAMS, [True, False]),
+)
 def test_same_as_sklearn_mlp_for_every_schedule(kind, name, shuffle):
     ours, theirs = fit_both(
         kind,
@@ -833,21 +843,20 @@ def test_same_as_sklearn_mlp_under_adam(kind, activation, epsilon, rtol):
     assert_same_fit(ours, theirs, kind, rtol)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
-@pytest.mark.parametrize("alpha", [0.5, 10.0])
+FULL_BATCHES = [
+    *product(KINDS, ["sgd", "adam"], [1e-9]),
+    # Not multioutput: scikit-learn's loss and gradient disagree there.
+    *product(SAME_LOSS_KINDS, ["lbfgs"], [1e-6]),
+]
+
+
 @pytest.mark.parametrize(
-    "kind, solver, rtol",
-    [
-        *product(KINDS, ["sgd", "adam"], [1e-9]),
-        # Not multioutput: scikit-learn's loss and gradient disagree there.
-        *product(SAME_LOSS_KINDS, ["lbfgs"], [1e-6]),
-    ],
+    "problem, alpha, container, weighted",
+    covering(FULL_BATCHES, [0.5, 10.0], [np.asarray, csr_matrix], [False, True]),
 )
-def test_same_as_sklearn_mlp_with_full_batches(
-    kind, solver, rtol, alpha, container, weighted
-):
+def test_same_as_sklearn_mlp_with_full_batches(problem, alpha, container, weighted):
     """Any alpha: with all the rows in the batch both objectives are J."""
+    kind, solver, rtol = problem
     X, _, sample_weight = data(kind)
     ours, theirs = fit_both(
         kind,
@@ -966,17 +975,23 @@ def full_batch_norm(solver, lr):
     return weight_norm(2000, 2000, 20.0, solver, learning_rate_init=lr)[0]
 
 
-@pytest.mark.parametrize("batch_size", [20, 200, 300])
-@pytest.mark.parametrize("solver, lr", [("adam", 1e-3), ("sgd", 0.02)])
-def test_alpha_does_not_depend_on_the_batch_size(solver, lr, batch_size):
+@pytest.mark.parametrize(
+    "solver, batch_size",
+    covering([("adam", 1e-3), ("sgd", 0.02)], [20, 200, 300], strength=1),
+)
+def test_alpha_does_not_depend_on_the_batch_size(solver, batch_size):
+    solver, lr = solver
     norm, _ = weight_norm(2000, batch_size, 20.0, solver, learning_rate_init=lr)
     np.testing.assert_allclose(norm, full_batch_norm(solver, lr), rtol=0.1)
 
 
-@pytest.mark.parametrize("alpha", [5.0, 20.0])
-@pytest.mark.parametrize("solver, lr", [("adam", 1e-3), ("sgd", 0.05)])
-def test_one_more_row_changes_little(solver, lr, alpha):
+@pytest.mark.parametrize(
+    "solver, alpha",
+    covering([("adam", 1e-3), ("sgd", 0.05)], [5.0, 20.0], strength=1),
+)
+def test_one_more_row_changes_little(solver, alpha):
     """2001 rows in batches of 200 leave one row over: it must not weigh like 200."""
+    solver, lr = solver
     params = {"alpha": alpha, "solver": solver, "learning_rate_init": lr}
     norm, even = weight_norm(2000, 200, **params)
     norm_more, odd = weight_norm(2001, 200, **params)
@@ -988,10 +1003,15 @@ def test_one_more_row_changes_little(solver, lr, alpha):
 ALPHA_GRID = [0.0, *np.logspace(-4, 6, 11)]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1", None])
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+@pytest.mark.parametrize(
+    "kind, solver, penalty, dtype",
+    covering(
+        ["regression", "multiclass"],
+        SOLVERS,
+        ["l2", "l1", "elasticnet", "group_l1", None],
+        [np.float32, np.float64],
+    ),
+)
 def test_no_alpha_breaks_a_fit(kind, solver, penalty, dtype):
     """alpha from 0 to 1e6: finite everywhere, and one warning where it is too large."""
     X, y, _ = data(kind)

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*aximum iterations"),
 ]
 
-N_STEPS = 300
+N_STEPS = 100
 N_SAMPLES, N_FEATURES = 40, 5
 ALPHA = 2.0
 
