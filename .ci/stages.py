@@ -132,6 +132,15 @@ def tests(workspace):
     copy.install(*copy.group("coverage"))
     measure = "--cov --cov-report="
     copy.run(copy.readme_command("pytest"), PYTEST_ADDOPTS=measure)
+    copy.module(
+        "pytest",
+        "-n",
+        "2",
+        "-m",
+        "long and not oracle",
+        "--cov-append",
+        *measure.split(),
+    )
     copy.module("coverage", "report", "--skip-covered", "--show-missing")
 
 
