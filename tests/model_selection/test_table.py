@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_friedman1
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import KFold, train_test_split
 from sklearn.pipeline import Pipeline
@@ -60,7 +60,9 @@ def test_a_table_as_it_is(kind):
     clf = MLPClassifierCV(**QUICK | {"hidden_layer_sizes": (20,)}).fit(X, y)
     assert clf.score(X, y) > 0.9
     assert list(clf.classes_) == ["no", "yes"]
-    assert list(clf.feature_names_in_) == ["age", "income", "town", "job", "owner"]
+    if kind == "pandas":
+        # scikit-learn 1.6 takes no names from polars.
+        assert list(clf.feature_names_in_) == ["age", "income", "town", "job", "owner"]
     names = list(clf.pipeline_[0].get_feature_names_out())
     assert sum("town" in name for name in names) == 3
     assert sum("owner" in name for name in names) == 2
@@ -144,9 +146,11 @@ def test_raw_targets_of_diabetes():
     scores = []
     for seed in range(3):
         parts = train_test_split(X, y, random_state=seed)
-        reg = MLPRegressorCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
-        scores.append(r2_score(parts[3], reg.predict(parts[1])))
-    assert np.mean(scores) > 0.42
+        models = MLPRegressorCV(n_estimators=2, random_state=0), RidgeCV()
+        scores.append([m.fit(*parts[::2]).score(*parts[1::2]) for m in models])
+    # A linear model is near the best there is.
+    ours, linear = np.mean(scores, axis=0)
+    assert ours > linear - 0.03
 
 
 def test_iris_is_better_than_by_chance():
