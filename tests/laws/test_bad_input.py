@@ -164,6 +164,7 @@ PARAMETERS = [
         for value in (0, -1, 2.5, np.nan, -np.inf, None, "a", True)
     ),
     *(("max_fun", value, POSITIVE_INT) for value in (0, -1, 2.5, None, "a", True)),
+    *(("n_estimators", value, POSITIVE_INT) for value in (0, -1, 2.5, None, "a", True)),
     *(
         ("dropout", value, "\\[0, 1\\)")
         for value in (1, 1.0, -0.1, np.nan, "half", True, 1j, [0.1, 1.0], [[0.1, 0.1]])
