@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 POSIX = os.name == "posix"
 # Stages that run beside the others, which leave a core idle now and then.
 BESIDE = ["docs"]
+# Stages that run only where they are named.
+ON_DEMAND = ["long"]
 
 
 class Copy:
@@ -127,21 +129,19 @@ def lint(workspace):
 
 
 def tests(workspace):
-    """README's test command, the long tests, coverage"""
+    """README's test command, coverage"""
     copy = workspace.copy("tests")
     copy.install(*copy.group("coverage"))
     measure = "--cov --cov-report="
     copy.run(copy.readme_command("pytest"), PYTEST_ADDOPTS=measure)
-    copy.module(
-        "pytest",
-        "-n",
-        "2",
-        "-m",
-        "long and not oracle",
-        "--cov-append",
-        *measure.split(),
-    )
     copy.module("coverage", "report", "--skip-covered", "--show-missing")
+
+
+def long(workspace):
+    """the rows of the laws that the tests leave out; on demand, it takes minutes"""
+    copy = workspace.copy("tests")
+    copy.install("--editable", ".[test]")
+    copy.module("pytest", "-n", "2", "-m", "long and not oracle")
 
 
 def oracles(workspace):
@@ -190,7 +190,7 @@ def docs(workspace):
     copy.module("pytest", "-q", "--doctest-modules", "skl2")
 
 
-STAGES = {f.__name__: f for f in (lint, tests, oracles, oldest, examples, docs)}
+STAGES = {f.__name__: f for f in (lint, tests, long, oracles, oldest, examples, docs)}
 
 
 # --------------------------------------------------------------------------------------
@@ -231,7 +231,8 @@ def run_all(workspace):
         command = [sys.executable, __file__, *BESIDE]
         beside = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
     try:
-        run_stages([name for name in STAGES if name not in BESIDE], workspace)
+        names = [name for name in STAGES if name not in BESIDE + ON_DEMAND]
+        run_stages(names, workspace)
         status = beside.wait()
     finally:
         beside.terminate()
