@@ -28,17 +28,18 @@ class Step:
 
     def __init__(self, problem):
         model = estimator(problem)
-        self.data = model._training_set(problem.X, problem.y, None, reset=True)
-        shape, member = model._describe(self.data)
-        self.objective = make_objective(
-            shape, model._loss(), [member], self.data, self.data.total_weight
-        )
+        fit, members, _ = model._problem(problem.X, problem.y)
+        settings = fit.settings
+        self.data = fit.data
+        self.objective = make_objective(fit, members)
         self.network = self.objective.network
         stream = check_random_state(0)
         self.theta = self.network.initial_theta(stream)[np.newaxis].copy()
         self.objective.bind(self.theta)
-        self.optimizer = _make_optimizer(shape, [member], self.theta)
-        order = BatchOrder([stream], [None], self.data.n_rows, shape.batch_size, True)
+        self.optimizer = _make_optimizer(settings, members, self.theta)
+        order = BatchOrder(
+            [stream], [None], self.data.n_rows, settings.batch_size, True
+        )
         self.batches = order.epoch()
         self.rows = self.batches[0]
         self.x, self.y, self.weight = self.data.batch(self.rows)

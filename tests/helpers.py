@@ -23,7 +23,7 @@ from skl2._engine.losses import (
 )
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.penalties import L1, L2, GroupL1, Penalty
-from skl2._engine.stack import Member, Settings, make_objective
+from skl2._engine.stack import Member, Problem, Settings, make_objective
 
 LOSSES = {
     "squared_error": HalfSquaredError(),
@@ -116,12 +116,12 @@ def training_set(
     return TrainingSet(CONTAINERS[container](X), y, weight)
 
 
-def make_shape(data, hidden=(5,), **params):
-    """The Shape of networks for a TrainingSet."""
+def make_settings(data, hidden=(5,), **params):
+    """The Settings of networks for a TrainingSet."""
     layer_sizes = (data.X.shape[1], *hidden, len(data.y))
     defaults = {
         "activation": "tanh",
-        # Only a key: the loss itself is handed to train_stack.
+        # Only a key: the loss itself is in the Problem.
         "loss": ("",),
         "solver": "sgd",
         "batch_size": 6,
@@ -131,7 +131,7 @@ def make_shape(data, hidden=(5,), **params):
     return Settings(layer_sizes, **(defaults | params))
 
 
-def make_member(shape, seed=0, drawn=0, alpha=1.0, **params):
+def make_member(settings, seed=0, drawn=0, alpha=1.0, **params):
     """A Member with sklearn's defaults; alpha is one λ, or one a weight layer.
 
     `drawn` numbers have been drawn from its stream already.
@@ -145,15 +145,17 @@ def make_member(shape, seed=0, drawn=0, alpha=1.0, **params):
         "beta_2": 0.999,
         "epsilon": 1e-8,
     }
-    alpha = np.broadcast_to(np.asarray(alpha, float), len(shape.layer_sizes) - 1).copy()
+    alpha = np.broadcast_to(
+        np.asarray(alpha, float), len(settings.layer_sizes) - 1
+    ).copy()
     stream = np.random.RandomState(seed)
     stream.rand(drawn)
     return Member(alpha=alpha, random_state=stream, **(defaults | params))
 
 
-def bound_objective(shape, loss, members, data, theta=None):
+def bound_objective(settings, loss, members, data, theta=None):
     """An objective that works on theta (drawn at random if not given)."""
-    objective = make_objective(shape, loss, members, data, data.total_weight)
+    objective = make_objective(Problem(settings, data, loss), members)
     if theta is None:
         theta = np.stack(
             [objective.network.initial_theta(m.random_state) for m in members]

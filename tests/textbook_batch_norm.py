@@ -1,7 +1,7 @@
 """Batch norm as textbooks write it, and objectives to compare with it."""
 
 import numpy as np
-from helpers import bound_objective, make_member, make_shape, training_set
+from helpers import bound_objective, make_member, make_settings, training_set
 
 from skl2._engine.losses import MultinomialLogLoss
 from skl2._engine.network.layers import ACTIVATIONS
@@ -27,12 +27,14 @@ def forward(theta_parts, X, activation, weight, epsilon=1e-5):
 
 def random_objective(activation="tanh", K=3, weighted=False, n_rows=11, hidden=(5, 3)):
     data = training_set("multinomial_log_loss", n_rows=n_rows, weighted=weighted)
-    shape = make_shape(data, hidden=hidden, activation=activation, batch_norm=True)
-    members = [make_member(shape, seed=k, alpha=2.0) for k in range(K)]
-    objective = bound_objective(shape, MultinomialLogLoss(), members, data)
+    settings = make_settings(
+        data, hidden=hidden, activation=activation, batch_norm=True
+    )
+    members = [make_member(settings, seed=k, alpha=2.0) for k in range(K)]
+    objective = bound_objective(settings, MultinomialLogLoss(), members, data)
     theta = objective.theta
     theta += 0.3 * np.random.RandomState(1).standard_normal(theta.shape)
-    return objective, data, shape
+    return objective, data, settings
 
 
 def parts(network, theta):

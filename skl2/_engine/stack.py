@@ -1,12 +1,13 @@
 """Training of a stack: where estimators and searches meet the engine.
 
-A fit is described by a ``Shape`` (what members of a stack have in common) and a
-``Member`` (what may differ); ``train_stack`` trains any number of members of one shape
-on one training set. Each gets the numbers it would get alone.
+A fit is described by a ``Problem``, which all members of a stack share (``Settings``,
+data, loss, validation), and a ``Member``, which holds what may differ. ``train_stack``
+trains any number of members on one problem. Each gets the numbers it would get alone.
 """
 
+from collections.abc import Callable, Hashable
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pickle import PicklingError
 from typing import Any
 
@@ -14,7 +15,8 @@ import joblib
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skl2._engine.data import AugmentedSet, BatchOrder
+from skl2._engine.data import AugmentedSet, BatchOrder, TrainingSet
+from skl2._engine.losses import Loss
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.folding import Folding, NoFolding, Unfolded
 from skl2._engine.network.network import Network
@@ -38,36 +40,29 @@ from skl2._engine.threads import blas_threads_for
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
 
 
-class Keyed:
-    """An object that equals another one of the same content.
+def content_key(value) -> Hashable:
+    """A key that is equal for two values of the same content; None for None.
 
     Parameters
     ----------
     value : object
         None, a string, or an object that pickles: a transform, a scorer.
     """
-
-    def __init__(self, value):
-        self.value = value
-        try:
-            self._key = joblib.hash(value)
-        except (PicklingError, AttributeError, TypeError):
-            # A lambda or a local function: the same one only.
-            self._key = id(value)
-
-    def __eq__(self, other):
-        return isinstance(other, Keyed) and self._key == other._key
-
-    def __hash__(self):
-        return hash(self._key)
-
-
-NOTHING = Keyed(None)
+    if value is None:
+        return None
+    try:
+        return joblib.hash(value)
+    except (PicklingError, AttributeError, TypeError):
+        # A lambda or a local function equals itself alone.
+        return id(value)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the members of a stack have in common; equal shapes can share a stack."""
+    """The settings that the members of a stack share.
+
+    They are hashable. Fits of equal settings on the same data can share a stack.
+    """
 
     layer_sizes: tuple[int, ...]
     activation: str
@@ -90,20 +85,21 @@ class Settings:
     dropout: tuple[bool, ...] = ()
     batch_norm: bool = False
     max_norm: bool = False
-    augmentation: Keyed = NOTHING
-    scoring: Keyed = NOTHING
+    # Keys of the transform and of the scorer, see ``content_key``.
+    augmentation: Hashable = None
+    scoring: Hashable = None
     # A partial fit: pools its batch-norm statistics with the ones of earlier calls.
-    incremental: bool = False
+    partial: bool = False
 
     @property
     def noisy(self):
         """Whether training draws noise."""
-        return any(self.dropout) or self.augmentation.value is not None
+        return any(self.dropout) or self.augmentation is not None
 
 
 @dataclass
 class Member:
-    """What may differ between the members of a stack.
+    """The settings in which the members of a stack may differ, and where each starts.
 
     Attributes
     ----------
@@ -111,8 +107,8 @@ class Member:
     alpha : ndarray of shape (n_weight_layers,)
         λ of every weight layer.
     random_state : RandomState
-        The member's own stream: initial weights, split, order of the rows. It is used
-        up. Members whose streams are in the same state share their batches.
+        The member's own stream, for initial weights, split and order of the rows.
+        Training advances it. Members whose streams are in the same state share batches.
     theta : ndarray of shape (P,) or None
         Where to start; None draws initial weights from the stream.
     rows_seen : int
@@ -120,7 +116,7 @@ class Member:
     progress : Progress or None
         The state of an earlier run to continue (a stack of one); None starts anew.
     dropout : tuple of float
-        Rates, for the input and each hidden layer, > 0 where the shape has dropout.
+        Rates, for the input and each hidden layer, > 0 where the settings have dropout.
     max_norm : float or None
         Bound on the norm of each unit's weights.
     unfolded : Unfolded or None
@@ -154,6 +150,31 @@ class Member:
         )
 
 
+@dataclass
+class Problem:
+    """What a stack is trained on.
+
+    Attributes
+    ----------
+    settings : Settings
+    data : TrainingSet
+    loss : Loss
+    score : callable ``score(raw, rows, theta) -> float`` or None
+        Validation score for early stopping, see ``Validation``.
+    stratify : ndarray of shape (n_rows,) or None
+        Class of each row, by which the validation rows are stratified.
+    augmentation : callable or None
+        Transform of the mini-batches, see ``AugmentedSet``.
+    """
+
+    settings: Settings
+    data: TrainingSet
+    loss: Loss
+    score: Callable | None = None
+    stratify: np.ndarray | None = None
+    augmentation: Callable | None = None
+
+
 def _shared_streams(members):
     """One RandomState for all members whose streams are in the same state."""
     streams: dict[tuple, np.random.RandomState] = {}
@@ -166,22 +187,38 @@ def _shared_streams(members):
     return shared
 
 
-def make_network(shape, members=(), noise=()):
+def make_network(settings, members=(), noise=()):
     """The network of a stack in training (not bound to parameters yet)."""
     drops = None
-    if any(shape.dropout):
+    if any(settings.dropout):
         rates = [member.dropout for member in members]
-        drops = make_dropout(shape.layer_sizes, shape.dropout, rates, noise)
+        drops = make_dropout(settings.layer_sizes, settings.dropout, rates, noise)
     return Network(
-        shape.layer_sizes, shape.activation, shape.dtype, shape.batch_norm, drops
+        settings.layer_sizes,
+        settings.activation,
+        settings.dtype,
+        settings.batch_norm,
+        drops,
     )
 
 
-def make_objective(shape, loss, members, data, total_weight, noise=()):
-    """The objective of a stack, and its network (not bound to parameters yet)."""
-    network = make_network(shape, members, noise)
-    if shape.augmentation.value is not None:
-        data = AugmentedSet(data, shape.augmentation.value, noise)
+def make_objective(problem, members, total_weight=None, noise=()):
+    """The objective of a stack, and its network (not bound to parameters yet).
+
+    Parameters
+    ----------
+    problem : Problem
+    members : list of Member
+    total_weight : float or ndarray of shape (K,), default=None
+        m of the rows trained on, for each member; None for all rows.
+    noise : list of NoiseStream, one a member
+    """
+    network = make_network(problem.settings, members, noise)
+    data = problem.data
+    if total_weight is None:
+        total_weight = data.total_weight
+    if problem.augmentation is not None:
+        data = AugmentedSet(data, problem.augmentation, noise)
     penalty = make_penalty(
         network.layout,
         [member.penalty for member in members],
@@ -190,7 +227,7 @@ def make_objective(shape, loss, members, data, total_weight, noise=()):
         total_weight,
         network.dtype,
     )
-    return Objective(network, loss, penalty, data, total_weight)
+    return Objective(network, problem.loss, penalty, data, total_weight)
 
 
 def _initial_theta(network, members, streams):
@@ -212,18 +249,15 @@ def _start(network, member):
     return member.unfolded.from_fitted(network, member.theta)
 
 
-def initial_theta(shape, member):
-    """Initial parameters of one member, shape (P,), from its own stream."""
-    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-    return network.initial_theta(member.random_state)
-
-
-def _hold_out(shape, data, stratify, members, streams):
+def _hold_out(problem, members, streams):
     """Training rows and validation rows of every member, by its own stream.
 
     A run that continues splits as before: rows once trained on must not become
     validation rows.
     """
+    data = problem.data
+    stratify = problem.stratify
+    validation_fraction = problem.settings.validation_fraction
     rows = np.arange(data.n_rows)
     if data.sample_weight is not None:
         # Rows of weight zero are ignored.
@@ -238,13 +272,13 @@ def _hold_out(shape, data, stratify, members, streams):
         train, held_out = train_test_split(
             rows,
             random_state=stream,
-            test_size=shape.validation_fraction,
+            test_size=validation_fraction,
             stratify=stratify,
         )
         if len(held_out) < 2:
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' "
-                f"({shape.validation_fraction}) or the size of your dataset "
+                f"({validation_fraction}) or the size of your dataset "
                 f"({data.n_rows} rows)."
             )
         return train, held_out
@@ -253,39 +287,32 @@ def _hold_out(shape, data, stratify, members, streams):
     return list(train), list(held_out)
 
 
-def _make_optimizer(shape, members, theta):
-    kind = OPTIMIZERS[shape.solver]
+def _make_optimizer(settings, members, theta):
+    kind = OPTIMIZERS[settings.solver]
     hyperparameters: dict[str, Any] = {
         name: [getattr(member, name) for member in members]
         for name in kind.hyperparameters
     }
     if kind is SGD:
-        hyperparameters["nesterov"] = shape.nesterovs_momentum
+        hyperparameters["nesterov"] = settings.nesterovs_momentum
     rates = [member.learning_rate_init for member in members]
     return kind(rates, **hyperparameters).init(theta)
 
 
-def _make_constraint(shape, members, network):
-    if not shape.max_norm:
+def _make_constraint(settings, members, network):
+    if not settings.max_norm:
         return None
     slots = [layer.slots[0] for layer in network.layers]
     return MaxNorm(slots, [member.max_norm for member in members])
 
 
-def train_stack(shape, loss, members, data, score=None, stratify=None, listeners=()):
-    """Train networks of one shape on one training set, all at once.
+def train_stack(problem, members, listeners=()):
+    """Train a stack of networks on one problem, all at once.
 
     Parameters
     ----------
-    shape : Shape
-    loss : Loss
+    problem : Problem
     members : list of Member
-    data : TrainingSet
-    score : callable ``score(raw, rows, theta) -> float`` or None
-        Validation score for early stopping, see ``Validation``.
-    stratify : ndarray or None
-        Classes by which the validation rows are stratified.
-
     listeners : sequence of callable
         See ``StochasticRun``.
 
@@ -293,18 +320,19 @@ def train_stack(shape, loss, members, data, score=None, stratify=None, listeners
     -------
     results : list of Result, one per member
     """
-    if shape.verbose:
+    settings = problem.settings
+    if settings.verbose:
         listeners = (*listeners, Printer(len(members)))
     # The same arrays with separate buffers: threads may train other stacks on them.
-    data = copy(data)
-    with blas_threads_for(shape.layer_sizes, shape.batch_size):
-        if shape.solver == "lbfgs":
+    problem = replace(problem, data=copy(problem.data))
+    with blas_threads_for(settings.layer_sizes, settings.batch_size):
+        if settings.solver == "lbfgs":
             return one_by_one(
                 members,
                 listeners,
-                lambda member, own: _train_lbfgs(shape, loss, member, data, own),
+                lambda member, own: _train_lbfgs(problem, member, own),
             )
-        return _train_stochastic(shape, loss, members, data, score, stratify, listeners)
+        return _train_stochastic(problem, members, listeners)
 
 
 def one_by_one(members, listeners, train):
@@ -320,52 +348,60 @@ def one_by_one(members, listeners, train):
     return results
 
 
-def _train_lbfgs(shape, loss, member, data, listeners):
-    objective = make_objective(shape, loss, [member], data, data.total_weight)
+def _train_lbfgs(problem, member, listeners):
+    settings = problem.settings
+    objective = make_objective(problem, [member])
     theta = _initial_theta(objective.network, [member], [member.random_state])
     # L-BFGS-B has bounds for an L1 part, and nothing for the norm of a group.
     minimize = minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
     return minimize(
-        objective, theta.copy(), shape.max_iter, shape.max_fun, shape.tol, listeners
+        objective,
+        theta.copy(),
+        settings.max_iter,
+        settings.max_fun,
+        settings.tol,
+        listeners,
     )
 
 
-def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
+def _train_stochastic(problem, members, listeners):
+    settings = problem.settings
     streams = _shared_streams(members)
-    noise = noise_streams(members, streams) if shape.noisy else []
-    theta = _initial_theta(make_network(shape, members, noise), members, streams)
+    noise = noise_streams(members, streams) if settings.noisy else []
+    theta = _initial_theta(make_network(settings, members, noise), members, streams)
     split = streams[0].get_state()
-    rows, validation = _validation_rows(
-        shape, loss, members, data, score, stratify, streams
-    )
-    total_weight, n_rows = data.total_weight, data.n_rows
+    rows, validation = _validation_rows(problem, members, streams)
+    total_weight = problem.data.total_weight
+    n_rows = problem.data.n_rows
     if rows[0] is not None:
-        total_weight = np.array([data.subset_weight(r) for r in rows])
+        total_weight = np.array([problem.data.subset_weight(r) for r in rows])
         n_rows = len(rows[0])
-    objective = make_objective(shape, loss, members, data, total_weight, noise)
+    objective = make_objective(problem, members, total_weight, noise)
     if members[0].unfolded is not None:
         objective.network.set_running(members[0].unfolded.statistics)
     run = StochasticRun(
         objective,
-        _make_optimizer(shape, members, theta),
+        _make_optimizer(settings, members, theta),
         make_schedule(
-            shape.learning_rate,
+            settings.learning_rate,
             [member.learning_rate_init for member in members],
-            shape.power_t,
-            shape.max_iter,
+            settings.power_t,
+            settings.max_iter,
         ),
-        BatchOrder(streams, rows, n_rows, min(shape.batch_size, n_rows), shape.shuffle),
+        BatchOrder(
+            streams, rows, n_rows, min(settings.batch_size, n_rows), settings.shuffle
+        ),
         Patience(
             len(members),
-            shape.tol,
-            shape.n_iter_no_change,
+            settings.tol,
+            settings.n_iter_no_change,
             maximize=validation is not None,
         ),
         validation,
-        shape.max_iter,
+        settings.max_iter,
         rows_seen=members[0].rows_seen,
-        constraint=_make_constraint(shape, members, objective.network),
-        folding=_make_folding(shape, members, data, rows, objective.network),
+        constraint=_make_constraint(settings, members, objective.network),
+        folding=_make_folding(problem, members, rows, objective.network),
         listeners=listeners,
     )
     if members[0].progress is not None:
@@ -379,21 +415,23 @@ def _train_stochastic(shape, loss, members, data, score, stratify, listeners):
     return results
 
 
-def _validation_rows(shape, loss, members, data, score, stratify, streams):
+def _validation_rows(problem, members, streams):
     """Rows to train on, None for all, of every member; and the Validation, if any."""
+    data = problem.data
     everything = [None] * len(members)
-    if not shape.early_stopping:
+    if not problem.settings.early_stopping:
         return everything, None
     if data.held_out is not None:
         shared = np.arange(data.held_out.n_rows)
         held_out = copy(data.held_out)
-        return everything, Validation(held_out, [shared] * len(members), score, loss)
-    rows, held_out = _hold_out(shape, data, stratify, members, streams)
-    return rows, Validation(data, held_out, score, loss)
+        rows = [shared] * len(members)
+        return everything, Validation(held_out, rows, problem.score, problem.loss)
+    rows, held_out = _hold_out(problem, members, streams)
+    return rows, Validation(data, held_out, problem.score, problem.loss)
 
 
-def _make_folding(shape, members, data, rows, network):
-    if not shape.batch_norm:
+def _make_folding(problem, members, rows, network):
+    if not problem.settings.batch_norm:
         return NoFolding()
-    earlier = members[0].unfolded if shape.incremental else None
-    return Folding(network, data, rows, earlier)
+    earlier = members[0].unfolded if problem.settings.partial else None
+    return Folding(network, problem.data, rows, earlier)

@@ -1,5 +1,6 @@
-"""A fit, step by step: check, describe, train a stack of one, keep the result."""
+"""A fit, step by step: describe it, train a stack, keep the result."""
 
+import warnings
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_array, check_random_state, column_or_1d
@@ -21,9 +22,10 @@ from skl2._engine.penalties import l1_share
 from skl2._engine.solvers.stochastic import Printer
 from skl2._engine.stack import (
     STOCHASTIC_SOLVERS,
-    Keyed,
     Member,
+    Problem,
     Settings,
+    content_key,
     one_by_one,
     train_stack,
 )
@@ -38,10 +40,9 @@ from skl2._estimators.prediction import FittedNetwork
 class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
     """What the classifier and the regressor have in common.
 
-    A fit runs in four steps, each a method: check the parameters and the data
-    (``_training_set``), describe the network (``_describe``), train a stack of one
-    (``train_stack``), keep what was learned (``_store``). A fit that fails leaves the
-    estimator as it was.
+    A fit has three steps: describe it to the engine (``_problem``), train its networks
+    as a stack (``train_stack``), keep the result (``_store``). A fit that fails leaves
+    the estimator as it was.
     """
 
     # Set by a search that trains its candidates as stacks, see ``SharedFits``.
@@ -200,26 +201,25 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             )
         return X_val, y_val, sample_weight_val
 
-    def _fit(
-        self, X, y, sample_weight, incremental=False, validation=None, listeners=()
-    ):
+    def _fit(self, X, y, sample_weight, partial=False, validation=None, listeners=()):
         with self._unchanged_on_error():
-            self._check_parameters(incremental)
-            going_on = hasattr(self, "coefs_") and (incremental or self.warm_start)
-            data = self._training_set(
-                X, y, sample_weight, reset=not going_on, validation=validation
+            continues = hasattr(self, "coefs_") and (partial or self.warm_start)
+            problem, members, networks = self._problem(
+                X,
+                y,
+                sample_weight,
+                continues=continues,
+                partial=partial,
+                validation=validation,
             )
-            networks = self._make_networks(going_on)
-            shape, members = self._describe(data, networks, incremental, going_on)
-            self._warn_if_decay_overshoots(shape, members[0], data.total_weight)
-            alone = going_on or incremental
-            results = self._train(shape, members, data, alone, listeners)
+            self._warn_if_decay_overshoots(problem, members[0])
+            results = self._train(problem, members, continues or partial, listeners)
             for network, member, result in zip(networks, members, results, strict=True):
-                network._check_finite(result, data)
-                network._store(shape, member, result, going_on, incremental)
+                network._check_finite(result, problem.data)
+                network._store(problem, member, result, continues)
             if self.n_estimators > 1:
                 vars(self).update(averaged(networks), _networks=networks)
-            self._warn_of_the_end(shape, results, incremental)
+            self._warn_of_the_end(problem.settings, results)
         return self
 
     def _stream(self):
@@ -229,9 +229,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             return np.random.RandomState(seat.bank.seed)
         return check_random_state(self.random_state)
 
-    def _make_networks(self, going_on=False):
+    def _make_networks(self, continues):
         """The estimators of the single networks: this one, if it has one alone."""
-        if going_on and len(self.estimators_) != self.n_estimators:
+        if continues and len(self.estimators_) != self.n_estimators:
             raise ValueError(
                 f"n_estimators={self.n_estimators}, but the previous fit has "
                 f"{len(self.estimators_)} network(s): restore n_estimators, or set "
@@ -240,37 +240,31 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         if self.n_estimators == 1:
             return [self]
         params = self.get_params(deep=False) | {"n_estimators": 1}
-        if going_on:
+        if continues:
             del params["random_state"]
             return [copy(network).set_params(**params) for network in self.estimators_]
         seeds = self._stream().randint(2**31 - 1, size=self.n_estimators).tolist()
         networks = [type(self)(**params | {"random_state": seed}) for seed in seeds]
         return [network._like(self) for network in networks]
 
-    def _train(self, shape, members, data, alone, listeners):
-        """Train alone, or let the bank of a search train all its candidates."""
-        score, stratify = self._validation(data)
+    def _train(self, problem, members, alone, listeners):
+        """Train a stack, or let a search train all its candidates."""
         if self._seat is not None and self._seat.bank.active and not alone:
-            return self._seat.bank.results(
-                self, self._seat, (shape, members), data, (score, stratify)
-            )
+            return self._seat.bank.results(self, self._seat, problem, members)
         for listener in listeners:
-            listener.start(shape, len(members))
-
+            listener.start(problem.settings, len(members))
         if self.verbose:
             listeners = (*listeners, Printer(len(members)))
-        silent = replace(shape, verbose=False)
-
-        def train(members, listeners):
-            return train_stack(
-                silent, self._loss(), members, data, score, stratify, listeners
-            )
-
+            # One printer for all networks, also where they are trained one by one.
+            silent = replace(problem.settings, verbose=False)
+            problem = replace(problem, settings=silent)
         if not alone and not self.warm_start:
-            return train(members, listeners)
+            return train_stack(problem, members, listeners)
         # Only a stack of one keeps its state, to be continued.
         return one_by_one(
-            members, listeners, lambda member, own: train([member], own)[0]
+            members,
+            listeners,
+            lambda member, own: train_stack(problem, [member], own)[0],
         )
 
     def __sklearn_clone__(self):
@@ -289,10 +283,86 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             self.__dict__.update(before)
             raise
 
-    def _check_parameters(self, incremental):
+    def _problem(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        continues=False,
+        partial=False,
+        validation=None,
+    ):
+        """What the engine trains, from the data that a user gives.
+
+        The only way from data to engine. It sets what validation and encoding learn
+        from the data, such as ``n_features_in_``.
+
+        Parameters
+        ----------
+        X, y, sample_weight : array-like
+            As for ``fit``.
+        continues : bool
+            Whether the networks start where the previous fit ended.
+        partial : bool
+            Whether this is a call of ``partial_fit``.
+        validation : tuple (X_val, y_val, sample_weight_val) or None
+            Rows for early stopping; ``problem.data.held_out`` holds them.
+
+        Returns
+        -------
+        problem : Problem
+        members : list of Member, one a network
+        networks : list of estimators, one a network
+            This estimator, or the single networks of an ensemble.
+        """
+        self._check_parameters(partial)
+        data = self._training_set(X, y, sample_weight, not continues, validation)
+        return self._problem_on(data, continues, partial)
+
+    def _problem_on(self, data, continues=False, partial=False):
+        """``_problem`` of a training set that has been made already."""
+        networks = self._make_networks(continues)
+        settings = self._settings(data, partial)
+        own = self._member(data, len(settings.layer_sizes) - 1)
+        members = []
+        for network in networks:
+            member = replace(own, random_state=network._stream())
+            if continues:
+                network._continue(member, settings)
+            members.append(member)
+        score, stratify = None, None
+        if settings.early_stopping:
+            score, stratify = self._validation(data)
+        problem = Problem(
+            settings, data, self._loss(), score, stratify, self.augmentation
+        )
+        return problem, members, networks
+
+    def _with_parameters(self, params, data):
+        """Problem and members of this estimator with other parameters, on its data.
+
+        None if the parameters are invalid, or would make another training set.
+        """
+        other = type(self)(**deepcopy(params))
+        other._learn_from(self)
+        other._seat = self._seat
+        try:
+            with warnings.catch_warnings():
+                # Its own fit warns.
+                warnings.simplefilter("ignore")
+                other._check_parameters(partial=False)
+                if not other._encodes_like(self):
+                    return None
+                problem, members, _ = other._problem_on(data)
+        except (TypeError, ValueError):
+            return None
+        return problem, members
+
+    def _check_parameters(self, partial):
         parameters.check_parameters(self, self._parameters)
         parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
-        if self.early_stopping and incremental:
+        if self.early_stopping and partial:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.early_stopping and self.solver == "lbfgs":
             raise ValueError(
@@ -317,7 +387,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         }
         return [name for name, used in in_use.items() if used]
 
-    def _training_set(self, X, y, sample_weight, reset, validation=None):
+    def _training_set(self, X, y, sample_weight, reset, validation):
         """Validated and encoded data, as the engine reads them."""
         X, y, sample_weight = self._checked(X, y, sample_weight, reset)
         targets = self._encode(y, X.dtype, reset)
@@ -374,32 +444,20 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
         return data.X.shape[1], *hidden, len(data.y)
 
-    def _describe(self, data, networks, incremental=False, going_on=False):
-        """The engine's description of this fit: one member for each network."""
-        shape = self._shape(data, incremental)
-        own = self._member(data, len(shape.layer_sizes) - 1)
-        members = []
-        for network in networks:
-            member = replace(own, random_state=network._stream())
-            if going_on:
-                network._continue(member, shape)
-            members.append(member)
-        return shape, members
-
-    def _continue(self, member, shape):
-        """Let `member` begin where this network ended."""
-        member.theta = self._fitted_theta(shape)
+    def _continue(self, member, settings):
+        """Let `member` start where this network ended."""
+        member.theta = self._fitted_theta(settings)
         member.rows_seen = self.t_
         progress = getattr(self, "_progress", None)
         if progress is not None:
-            # A copy: should this call fail, the next one finds it as it was.
+            # A copy: a call that fails leaves the original unchanged.
             member.progress = deepcopy(progress)
             member.random_state = member.progress.stream
-        if shape.batch_norm:
+        if settings.batch_norm:
             member.unfolded = self._unfolded(member.progress)
 
-    def _shape(self, data, incremental):
-        """What all members of a stack have in common."""
+    def _settings(self, data, partial):
+        """The settings that all members of a stack share."""
         layer_sizes = self._layer_sizes(data)
         n_hidden = len(layer_sizes) - 2
         dropout = parameters.check_dropout(self.dropout, n_hidden)
@@ -412,7 +470,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             dtype=data.X.dtype.name,
             learning_rate=self.learning_rate,
             power_t=float(self.power_t),
-            max_iter=1 if incremental else int(self.max_iter),
+            max_iter=1 if partial else int(self.max_iter),
             shuffle=bool(self.shuffle),
             tol=float(self.tol),
             verbose=bool(self.verbose),
@@ -424,9 +482,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             dropout=tuple(rate > 0 for rate in dropout),
             batch_norm=bool(self.batch_norm) and n_hidden > 0,
             max_norm=self.max_norm is not None,
-            augmentation=Keyed(self.augmentation),
-            scoring=Keyed(self.scoring if self.early_stopping else None),
-            incremental=incremental,
+            augmentation=content_key(self.augmentation),
+            scoring=content_key(self.scoring if self.early_stopping else None),
+            partial=partial,
         )
 
     def _rows_in_a_batch(self, n_rows):
@@ -439,7 +497,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         return min(batch_size, n_rows)
 
     def _member(self, data, n_weight_layers):
-        """What this fit has of its own in a stack."""
+        """The settings in which this fit may differ from other members of a stack."""
         return Member(
             penalty=self.penalty,
             alpha=self._alpha(data, n_weight_layers),
@@ -464,17 +522,17 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             alpha = alpha * self._seat.bank.share_of_rows(data)
         return alpha
 
-    def _fitted_theta(self, shape):
+    def _fitted_theta(self, settings):
         """The fitted weights as one row of theta; where a warm start begins."""
         fitted = tuple([c.shape[0] for c in self.coefs_] + [self.n_outputs_])
-        if fitted != shape.layer_sizes:
+        if fitted != settings.layer_sizes:
             raise ValueError(
                 "A warm start needs the layers of the previous fit, "
-                f"{fitted}, got {shape.layer_sizes}: restore hidden_layer_sizes, or "
+                f"{fitted}, got {settings.layer_sizes}: restore hidden_layer_sizes, or "
                 "set warm_start=False to start anew."
             )
         coefs = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
-        network = Network(shape.layer_sizes, shape.activation, shape.dtype)
+        network = Network(settings.layer_sizes, settings.activation, settings.dtype)
         return network.pack(coefs, self.intercepts_)
 
     def _unfolded(self, progress):
@@ -496,20 +554,14 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         self._learn_from(other)
         return self
 
-    def _with_weights(self, theta, shape):
-        """A fitted copy with the weights `theta`, shape (P,), for prediction."""
-        fitted = clone(self)._like(self)
-        fitted._set_weights(theta, shape)
-        return fitted
-
-    def _warn_if_decay_overshoots(self, shape, member, m):
+    def _warn_if_decay_overshoots(self, problem, member):
         strength = member.alpha * (1.0 - l1_share(member.penalty, member.l1_ratio))
         if member.penalty is None:
             strength[:] = 0.0
         if member.penalty == "group_l1":
             strength[0] = 0.0
-        decay = member.learning_rate_init * strength.max() / m
-        if shape.solver in STOCHASTIC_SOLVERS and decay > 1.0:
+        decay = member.learning_rate_init * strength.max() / problem.data.total_weight
+        if problem.settings.solver in STOCHASTIC_SOLVERS and decay > 1.0:
             warn(
                 f"alpha={self.alpha!r} is too large for learning_rate_init="
                 f"{self.learning_rate_init!r}: one step of weight decay would multiply "
@@ -560,10 +612,10 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             "out_activation_": loss.out_activation,
         }
 
-    def _after_epoch(self, shape, report):
+    def _after_epoch(self, settings, report):
         """The fitted attributes as of an epoch, for callbacks."""
         result = report.result
-        return self._learned(shape.layer_sizes, report.fitted()) | {
+        return self._learned(settings.layer_sizes, report.fitted()) | {
             "n_iter_": result.n_iter,
             "loss_": result.loss_curve[-1],
             "loss_curve_": list(result.loss_curve),
@@ -572,50 +624,48 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             "validation_loss_curve_": copy(result.validation_loss_curve),
         }
 
-    def _store(self, shape, member, result, going_on, incremental):
+    def _store(self, problem, member, result, continues):
         """Keep what was learned: attributes with a trailing underscore."""
-        self._set_weights(result.theta, shape)
+        settings = problem.settings
+        vars(self).update(self._learned(settings.layer_sizes, result.theta))
         self._fitted_dropout = member.dropout
         self.alpha_ = member.alpha
         self.n_iter_ = result.n_iter
         for name in ("loss_curve_", "penalty_curve_"):
-            before = getattr(self, name) if going_on else []
+            before = getattr(self, name) if continues else []
             setattr(self, name, before + getattr(result, name[:-1]))
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else result.best_loss
         self.best_loss_ = result.best_loss
         self.t_ = result.rows_seen
         self.best_validation_score_ = result.best_validation_score
         for name in ("validation_scores_", "validation_loss_curve_"):
-            earlier = getattr(self, name, None) if going_on else None
+            earlier = getattr(self, name, None) if continues else None
             curve = getattr(result, name[:-1])
             if earlier and curve is not None:
                 curve = earlier + curve
             setattr(self, name, curve)
-        keep = incremental or self.warm_start
+        keep = settings.partial or self.warm_start
         self._progress = result.progress if keep else None
         self.batch_norm_ = None
         if result.unfolded is not None:
-            self.batch_norm_ = result.unfolded.by_layer(shape.layer_sizes)
+            self.batch_norm_ = result.unfolded.by_layer(settings.layer_sizes)
             self._batch_norm_rows = result.unfolded.n_rows
 
-    def _set_weights(self, theta, shape):
-        vars(self).update(self._learned(shape.layer_sizes, theta))
-
-    def _warn_of_the_end(self, shape, results, incremental):
+    def _warn_of_the_end(self, settings, results):
         if any(result.interrupted for result in results):
             warn("Training interrupted by user.")
         unfinished = [r for r in results if not (r.converged or r.interrupted)]
         unfinished = [r for r in unfinished if r.diverged_at is None]
-        if not unfinished or incremental:
+        if not unfinished or settings.partial:
             return
-        if shape.learning_rate == "cosine" and shape.solver != "lbfgs":
+        if settings.learning_rate == "cosine" and settings.solver != "lbfgs":
             # The schedule is at its end, by which training is to be over.
             return
         many = f" ({len(unfinished)} of {len(results)} networks)"
         which = many if len(results) > 1 else ""
         if self._seat is not None and self._seat.bank.sums_up:
             self._seat.bank.n_unconverged += 1
-        elif shape.solver == "lbfgs":
+        elif settings.solver == "lbfgs":
             last = unfinished[-1]
             warn(
                 f"lbfgs failed to converge after {last.n_iter} iteration(s){which}: "

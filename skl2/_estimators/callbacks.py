@@ -59,14 +59,14 @@ class EpochTasks:
             self.arguments["metadata"] = {"sample_weight": sample_weight}
         self.networks = []
 
-    def start(self, shape, n_networks):
+    def start(self, settings, n_networks):
         """Take the Settings and the number of the networks about to be trained."""
-        self.shape = shape
+        self.settings = settings
         self.networks = [self.context]
         if n_networks == 1:
             return
         self.networks = [
-            self.context.subcontext(task_name="network", max_subtasks=shape.max_iter)
+            self.context.subcontext(task_name="network", max_subtasks=settings.max_iter)
             for _ in range(n_networks)
         ]
         for network in self.networks:
@@ -89,7 +89,7 @@ class EpochTasks:
                 )
 
     def _reconstructed(self, report):
-        attributes = self.estimator._after_epoch(self.shape, report)
+        attributes = self.estimator._after_epoch(self.settings, report)
         result = report.result
         validated = result.validation_scores is not None
         attributes["epoch_metrics_"] = {

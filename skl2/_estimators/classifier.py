@@ -353,12 +353,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Whether `other` would make the same training set of the same data."""
         return joblib.hash(self.class_weight) == joblib.hash(other.class_weight)
 
-    def _check_parameters(self, incremental):
-        super()._check_parameters(incremental)
+    def _check_parameters(self, partial):
+        super()._check_parameters(partial)
         balanced = isinstance(self.class_weight, str) and (
             self.class_weight == "balanced"
         )
-        if incremental and balanced:
+        if partial and balanced:
             raise ValueError(
                 "class_weight='balanced' is not supported by partial_fit: the classes "
                 "of one call may not be balanced as all of them are. Pass a dict."
@@ -545,7 +545,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     f"`classes={classes!r}` is not the same as on last call to "
                     f"partial_fit, was: {self.classes_!r}"
                 )
-            return self._fit(X, y, sample_weight, incremental=True)
+            return self._fit(X, y, sample_weight, partial=True)
 
     def decision_function(self, X):
         """Raw predictions: what the last layer puts out before softmax or logistic.

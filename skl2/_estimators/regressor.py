@@ -402,7 +402,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         -------
         self : object
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(X, y, sample_weight, partial=True)
 
     def predict(self, X):
         """Predict targets.

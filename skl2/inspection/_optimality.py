@@ -66,11 +66,7 @@ def optimality(estimator, X, y, sample_weight=None):
             f"With {name}={getattr(estimator, name)!r} the fit does not minimise J "
             "alone: its gradient does not say whether it has converged."
         )
-    data = estimator._training_set(X, y, sample_weight, reset=False)
-    networks = estimator.estimators_
-    shape, members = estimator._describe(data, networks, going_on=True)
-    objective = make_objective(
-        shape, estimator._loss(), members, data, data.total_weight
-    )
+    problem, members, _ = estimator._problem(X, y, sample_weight, continues=True)
+    objective = make_objective(problem, members)
     objective.bind(np.stack([member.theta for member in members]))
     return objective.optimality().max(axis=0)

@@ -52,9 +52,8 @@ def alpha_max(X, y, *, penalty="l1", l1_ratio=0.5, loss="auto", sample_weight=No
         estimator: BaseMLP = MLPClassifier(penalty=penalty, l1_ratio=l1_ratio)
     else:
         estimator = MLPRegressor(loss, penalty=penalty, l1_ratio=l1_ratio)
-    estimator._check_parameters(incremental=False)
-    data = estimator._training_set(X, y, sample_weight, reset=True)
-    gradient = _alphas.null_gradient(data, estimator._loss())
+    problem, *_ = estimator._problem(X, y, sample_weight)
+    gradient = _alphas.null_gradient(problem.data, problem.loss)
     if penalty == "l2":
         return _alphas.reference_alpha(gradient, "l2", 2, 1.0)
     largest = _alphas.zero_alpha(gradient, penalty, l1_ratio)

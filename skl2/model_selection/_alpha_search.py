@@ -95,9 +95,10 @@ class _ScaleProbe:
     def share_of_rows(self, data):
         return 1.0
 
-    def results(self, estimator, location, description, data, validation):
-        n_layers = len(description[0].layer_sizes) - 1
-        scale = scale_alpha(data, estimator._loss(), estimator.penalty, n_layers)
+    def results(self, estimator, location, problem, members):
+        n_layers = len(problem.settings.layer_sizes) - 1
+        data = problem.data
+        scale = scale_alpha(data, problem.loss, estimator.penalty, n_layers)
         raise _Found(scale, data.total_weight)
 
 

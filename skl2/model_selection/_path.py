@@ -148,17 +148,6 @@ def standard_error(scores):
     return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
 
 
-def _held_out_loss(data, loss):
-    """A function of network, weights and rows: minus the mean loss of these rows."""
-
-    def score(network, theta, rows):
-        network.bind(theta[np.newaxis])
-        _, (held_out,) = raw_and_loss(network, loss, data, [rows])
-        return -float(held_out)
-
-    return score
-
-
 def looks_continuous(y):
     """Whether y is of a float type, and so more likely real numbers than classes."""
     return np.asarray(y).dtype.kind == "f"
@@ -224,7 +213,7 @@ def regularization_path(
         What to fit; None: the regressor for y of a float type, the classifier
         otherwise, with solver='lbfgs', random_state=0.
     X_val, y_val : array-like, default=None
-        Validation set.
+        Validation set; early stopping, if the estimator has it, watches these rows.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0 of the rows.
     **params
@@ -251,46 +240,50 @@ def regularization_path(
     if (X_val is None) != (y_val is None):
         raise ValueError("Give both X_val and y_val, or neither.")
     template = clone(estimator).set_params(penalty=penalty, alpha="scale", **params)
-    template._check_parameters(incremental=False)
-    data = template._training_set(X, y, sample_weight, reset=True)
-    if template.n_estimators > 1:
+    if template.n_estimators != 1:
         raise ValueError(
             f"A path is that of one network, got n_estimators={template.n_estimators}."
         )
-    shape, (member,) = template._describe(data, [template])
+    validation = None if X_val is None else (X_val, y_val, None)
+    problem, (member,), _ = template._problem(
+        X, y, sample_weight, validation=validation
+    )
     alphas = alpha_grid(alphas, float(member.alpha[0]))
     thetas: list[np.ndarray] = []
     for alpha in alphas:
         member = replace(member, alpha=np.full_like(member.alpha, alpha))
-        (result,) = train_stack(
-            shape, template._loss(), [member], data, *template._validation(data)
-        )
-        template._check_finite(result, data)
+        (result,) = train_stack(problem, [member])
+        template._check_finite(result, problem.data)
         thetas.append(result.theta.copy())
         # The next λ starts here.
         member.theta = result.theta
         member.unfolded = result.unfolded
-    network = Network(shape.layer_sizes, shape.activation, shape.dtype)
-    fields = {"train_loss": _losses(template, data, network, thetas)}
-    if X_val is not None:
-        held_out = template._training_set(X_val, y_val, None, reset=False)
-        fields["validation_loss"] = _losses(template, held_out, network, thetas)
-    unpacked = [network.unpack(theta) for theta in thetas]
+    settings = problem.settings
+    network = Network(settings.layer_sizes, settings.activation, settings.dtype)
+    validation_loss = None
     scores = np.empty((len(alphas), 0))
-    if "validation_loss" in fields:
-        scores = -fields["validation_loss"][:, np.newaxis]
+    if problem.data.held_out is not None:
+        validation_loss = _losses(problem.data.held_out, problem.loss, network, thetas)
+        scores = -validation_loss[:, np.newaxis]
+    unpacked = [network.unpack(theta) for theta in thetas]
     return make_path(
         network,
         alphas,
         scores,
         [theta[np.newaxis] for theta in thetas],
+        train_loss=_losses(problem.data, problem.loss, network, thetas),
+        validation_loss=validation_loss,
         coefs=[coefs for coefs, _ in unpacked],
         intercepts=[intercepts for _, intercepts in unpacked],
-        **fields,
     )
 
 
-def _losses(template, data, network, thetas):
-    score = _held_out_loss(data, template._loss())
+def _losses(data, loss, network, thetas):
+    """Mean loss of all rows for each row of parameters, shape (n_alphas,)."""
     everything = np.arange(data.n_rows)
-    return np.array([-score(network, theta, everything) for theta in thetas])
+    losses = []
+    for theta in thetas:
+        network.bind(theta[np.newaxis])
+        _, (mean,) = raw_and_loss(network, loss, data, [everything])
+        losses.append(float(mean))
+    return np.array(losses)

@@ -4,16 +4,16 @@ A search clones the estimator once for every candidate and fold, and calls ``fit
 each clone. A bank is attached to the multi-layer perceptrons inside that estimator, and
 clones carry it along. The first ``fit`` on a training set lets the bank train all
 candidates of that set together; the later ones find their result. Which result is
-theirs is decided by what the engine would be given (data, ``Shape``, ``Member``), so
+theirs is decided by what the engine would be given (``Problem``, ``Member``), so
 that a result is that of the same fit alone, whatever the search does around it.
 """
 
 import pickle
 import shutil
 import tempfile
-import warnings
 from contextlib import nullcontext
 from copy import copy, deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -120,8 +120,8 @@ class SharedFits:
         """From now on clones do not carry the bank any more: the refit is to come."""
         self.finished = True
 
-    def results(self, estimator, seat, description, data, validation):
-        """The training results of `estimator` on `data`; see ``train_stack``.
+    def results(self, estimator, seat, problem, members):
+        """The training results of `estimator`; see ``train_stack``.
 
         Raises what the training of its stack has raised, as its own fit would.
 
@@ -129,31 +129,28 @@ class SharedFits:
         ----------
         estimator : MLPClassifier or MLPRegressor
             The estimator that is being fitted.
-        seat : Seat
+        seat : Location
             Where in the searched estimator it sits.
-        description : (Shape, list of Member)
-        data : TrainingSet
-        validation : tuple
-            Score and stratification for early stopping.
+        problem : Problem
+        members : list of Member
 
         Returns
         -------
         results : list of Result, one a member
         """
-        digest = data.digest()
-        shape, members = description
-        keys = [(digest, shape, member.key()) for member in members]
+        digest = problem.data.digest()
+        keys = [(digest, problem.settings, member.key()) for member in members]
         if not all(key in self._results for key in keys):
-            described = [(description, estimator._loss(), validation)]
-            for other in self._companions(estimator, seat):
-                described.append(_describe(other, estimator, data))
+            described = [(problem, members)]
+            for params in self._companions(estimator, seat):
+                described.append(estimator._with_parameters(params, problem.data))
             todo: dict = {}
-            for (settings, own), loss, score in filter(None, described):
+            for other, own in filter(None, described):
                 for member in own:
-                    key = (digest, settings, member.key())
+                    key = (digest, other.settings, member.key())
                     if key not in self._results:
-                        todo.setdefault(key, (loss, (settings, member), score))
-            self._train(todo, data)
+                        todo.setdefault(key, (other, member))
+            self._train(todo, problem.data)
         results = [self._results[key] for key in keys]
         for result in results:
             if isinstance(result, ValueError):
@@ -161,7 +158,8 @@ class SharedFits:
                 raise ValueError(*result.args)
         self.n_fits += 1
         if self.records is not None:
-            self.records.append(_described(shape, [r.theta for r in results]))
+            thetas = [result.theta for result in results]
+            self.records.append(_described(problem.settings, thetas))
         return results
 
     @property
@@ -185,21 +183,22 @@ class SharedFits:
         return [params for group, _, params in described if group in groups]
 
     def _train(self, todo, data):
-        # X goes by itself: a cluster sends it to a worker once, not with each task.
+        # X is an argument of its own: a cluster sends it to a worker once.
         X, data = data.X, copy(data)
         data.X = None
         stacks: dict = {}
-        for key, (loss, (shape, member), validation) in todo.items():
-            keys, members, *_ = stacks.setdefault(shape, ([], [], loss, validation))
+        for key, (problem, member) in todo.items():
+            _, keys, members = stacks.setdefault(problem.settings, (problem, [], []))
             keys.append(key)
             members.append(member)
         with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
             n_workers = joblib.effective_n_jobs(self.n_jobs)
             tasks, owners = [], []
-            for shape, (keys, members, loss, validation) in stacks.items():
-                for part in chunks(shape, len(members), n_workers):
+            for settings, (problem, keys, members) in stacks.items():
+                problem = replace(problem, data=data)
+                for part in chunks(settings, len(members), n_workers):
                     task = joblib.delayed(_train_chunk)(
-                        shape, loss, members[part], X, data, validation, n_workers > 1
+                        problem, members[part], X, n_workers > 1
                     )
                     tasks.append(task)
                     owners.append(keys[part])
@@ -214,43 +213,40 @@ def _one_blas_thread(wanted):
     return single_threaded_blas if wanted else nullcontext()
 
 
-def chunks(shape, n_members, n_workers):
+def chunks(settings, n_members, n_workers):
     """Slices that cut a stack into tasks sized to the cache and the workers."""
-    sizes = shape.layer_sizes
+    sizes = settings.layer_sizes
     weights = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
-    if shape.solver not in STOCHASTIC_SOLVERS:
+    if settings.solver not in STOCHASTIC_SOLVERS:
         # Its members are trained one after another in any case.
         per_chunk = 1
     else:
-        itemsize = 4 if shape.dtype == "float32" else 8
-        step = 5 * weights + 2 * shape.batch_size * sum(sizes[1:])
+        itemsize = 4 if settings.dtype == "float32" else 8
+        step = 5 * weights + 2 * settings.batch_size * sum(sizes[1:])
         per_chunk = max(1, CHUNK_BYTES // (itemsize * step))
-        if worth_threads(sizes, n_members * shape.batch_size):
+        if worth_threads(sizes, n_members * settings.batch_size):
             per_chunk = min(per_chunk, -(-n_members // n_workers))
     return list(gen_even_slices(n_members, -(-n_members // per_chunk)))
 
 
-def _train_chunk(shape, loss, members, X, data, validation, one_blas_thread):
+def _train_chunk(problem, members, X, one_blas_thread):
     """Results of some members of a stack, or the ValueErrors of their fits."""
-    data = copy(data)
+    data = copy(problem.data)
     data.X = X
     with _one_blas_thread(one_blas_thread):
-        return _train_together(shape, loss, members, data, validation)
+        return _train_together(replace(problem, data=data), members)
 
 
-def _train_together(shape, loss, members, data, validation):
-    # Training uses up the random streams of the members.
+def _train_together(problem, members):
+    # Training advances the random streams of the members.
     untouched = deepcopy(members) if len(members) > 1 else []
     try:
-        results = train_stack(shape, loss, members, data, *validation)
+        results = train_stack(problem, members)
     except ValueError as error:
         if len(members) == 1:
             return [error]
         # The error of one must not be that of all: each on its own.
-        alone = [
-            _train_together(shape, loss, [member], data, validation)
-            for member in untouched
-        ]
+        alone = [_train_together(problem, [member]) for member in untouched]
         return [result for (result,) in alone]
     if any(result.interrupted for result in results):
         # A half-trained network must not get a score.
@@ -266,24 +262,6 @@ def _described(settings, thetas):
     first = weights[0].reshape(len(theta), *layout.weight_shapes[0])
     sparsity = np.array([np.mean(w == 0) for w in weights])
     return sparsity, int(first.any(axis=(0, 2)).sum())
-
-
-def _describe(params, estimator, data):
-    """What the engine would be given for other parameters; None if they are invalid."""
-    other = type(estimator)(**deepcopy(params))
-    other._learn_from(estimator)
-    other._seat = estimator._seat
-    try:
-        with warnings.catch_warnings():
-            # Its own fit will say it.
-            warnings.simplefilter("ignore")
-            other._check_parameters(incremental=False)
-            if not other._encodes_like(estimator):
-                return None
-            description = other._describe(data, other._make_networks())
-            return description, other._loss(), other._validation(data)
-    except (TypeError, ValueError):
-        return None
 
 
 class Location:

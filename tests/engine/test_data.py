@@ -11,7 +11,7 @@ from helpers import (
     LOSSES,
     bound_objective,
     make_member,
-    make_shape,
+    make_settings,
     training_set,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -204,9 +204,9 @@ def test_scaled_batches_average_to_the_full_objective(loss, batch_size, weights)
         weight = data.sample_weight
         weight[[r for r in range(23) if r % 4]] = 0.0
         data = TrainingSet(data.X, data.y, weight)
-    shape = make_shape(data)
-    members = [make_member(shape, seed=k, alpha=k) for k in range(2)]
-    objective = bound_objective(shape, LOSSES[loss], members, data)
+    settings = make_settings(data)
+    members = [make_member(settings, seed=k, alpha=k) for k in range(2)]
+    objective = bound_objective(settings, LOSSES[loss], members, data)
     value, grad = objective.value_and_grad()
     grad = grad.copy()
     order = BatchOrder(streams([4, 5]), [None, None], 23, batch_size, True)
@@ -228,9 +228,9 @@ def test_scaled_batches_average_to_the_full_objective(loss, batch_size, weights)
 def test_a_batch_of_zero_weight_is_zero():
     data = training_set(weighted=True)
     data.sample_weight[:4] = 0.0
-    shape = make_shape(data)
+    settings = make_settings(data)
     objective = bound_objective(
-        shape, LOSSES["squared_error"], [make_member(shape)], data
+        settings, LOSSES["squared_error"], [make_member(settings)], data
     )
     assert objective.batch_loss(np.arange(4), 6) == 0.0
     assert not objective.grad.any()

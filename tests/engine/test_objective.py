@@ -10,7 +10,7 @@ from helpers import (
     bound_objective,
     covering,
     make_member,
-    make_shape,
+    make_settings,
     training_set,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -25,11 +25,11 @@ def make_objective(
     loss, activation="tanh", hidden=(4,), dtype=np.float64, seed=0, **data_params
 ):
     data = training_set(loss, n_rows=7, n_features=3, dtype=dtype, **data_params)
-    shape = make_shape(data, hidden, activation=activation)
+    settings = make_settings(data, hidden, activation=activation)
     n_layers = len(hidden) + 1
     members = [
         make_member(
-            shape,
+            settings,
             seed=seed + k,
             penalty=penalty,
             l1_ratio=0.3,
@@ -37,7 +37,7 @@ def make_objective(
         )
         for k, penalty in enumerate(PENALTIES)
     ]
-    return bound_objective(shape, LOSSES[loss], members, data)
+    return bound_objective(settings, LOSSES[loss], members, data)
 
 
 def smooth_value_and_grad(objective):
@@ -136,9 +136,9 @@ def test_a_full_pass_is_made_in_chunks_of_bounded_memory(container, subset):
     data = training_set(n_rows=600, n_features=2, n_outputs=1, container=container)
     if subset:
         data = data.subset(np.arange(599, 0, -1))
-    shape = make_shape(data, hidden=(2000,))
+    settings = make_settings(data, hidden=(2000,))
     objective = bound_objective(
-        shape, LOSSES["squared_error"], [make_member(shape)], data
+        settings, LOSSES["squared_error"], [make_member(settings)], data
     )
     n_rows = []
     forward = objective.network.forward
@@ -165,9 +165,9 @@ def test_m_is_the_sum_of_the_weights(loss, factor):
     def value(factor):
         data = training_set(loss, weighted=True)
         data = type(data)(data.X, data.y, data.sample_weight * factor)
-        shape = make_shape(data)
-        members = [make_member(shape, alpha=2.0 * factor)]
-        objective = bound_objective(shape, LOSSES[loss], members, data)
+        settings = make_settings(data)
+        members = [make_member(settings, alpha=2.0 * factor)]
+        objective = bound_objective(settings, LOSSES[loss], members, data)
         return objective.value_and_grad()[0]
 
     assert_allclose(value(factor), value(1.0), rtol=1e-13)

@@ -15,12 +15,12 @@ from helpers import (
     LOSSES,
     covering,
     make_member,
-    make_shape,
+    make_settings,
     training_set,
 )
 from numpy.testing import assert_array_equal
 
-from skl2._engine.stack import Keyed, train_stack
+from skl2._engine.stack import Problem, content_key, train_stack
 from skl2.augmentation import FeatureMask, GaussianNoise, Mixup
 
 SOLVERS = ["sgd", "adam", "adamw", "lbfgs"]
@@ -29,21 +29,22 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["f64", "f32"])
 solvers = pytest.mark.parametrize("solver", SOLVERS)
 
 
-def train(data, loss, vary, members, n_members, **shape_params):
+def train(data, loss, vary, members, n_members, augmentation=None, **params):
     """Train the members with the numbers `members` of a stack of n_members."""
-    shape = make_shape(data, **shape_params)
+    settings = make_settings(data, augmentation=content_key(augmentation), **params)
     stack = []
     for k in members:
         own = {name: values[k % len(values)] for name, values in vary.items()}
         # A number of its own for every member, unless the case says otherwise.
         own = {"seed": 3 * k, "alpha": 0.5 + k} | own
-        stack.append(make_member(shape, **own))
+        stack.append(make_member(settings, **own))
 
     def score(raw, rows, theta):
         return float(-np.abs(raw - data.y[:, rows]).mean())
 
     stratify = data.y[0] if loss == "binary_log_loss" else None
-    return train_stack(shape, LOSSES[loss], stack, data, score, stratify)
+    problem = Problem(settings, data, LOSSES[loss], score, stratify, augmentation)
+    return train_stack(problem, stack)
 
 
 def contents(result):
@@ -353,16 +354,16 @@ REGULARIZERS = {
         {"max_norm": True},
         {"max_norm": [0.5, 1.0], "penalty": ["l1", "l2"]},
     ),
-    "noise": ({"augmentation": Keyed(GaussianNoise(0.3))}, {}),
-    "mask": ({"augmentation": Keyed(FeatureMask(0.3))}, {}),
-    "mixup": ({"augmentation": Keyed(Mixup(1.0))}, {}),
+    "noise": ({"augmentation": GaussianNoise(0.3)}, {}),
+    "mask": ({"augmentation": FeatureMask(0.3)}, {}),
+    "mixup": ({"augmentation": Mixup(1.0)}, {}),
     "cosine": ({"learning_rate": "cosine"}, {"learning_rate_init": [0.1, 0.01]}),
     "everything": (
         {
             "dropout": (True, True),
             "batch_norm": True,
             "max_norm": True,
-            "augmentation": Keyed(Mixup(1.0)),
+            "augmentation": Mixup(1.0),
             "learning_rate": "cosine",
         },
         {"dropout": [(0.1, 0.5), (0.3, 0.2)], "max_norm": [0.5, 3.0]},
@@ -377,7 +378,7 @@ REGULARIZERS = {
 def test_regularizers(name, early_stopping, seeds, container, dtype):
     if name == "noise" and container == "csr":
         pytest.skip("GaussianNoise needs a dense X")
-    shape_params, vary = REGULARIZERS[name]
+    params, vary = REGULARIZERS[name]
     results = check(
         K=4,
         vary={"seed": seeds} | vary,
@@ -386,7 +387,7 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
         early_stopping=early_stopping,
         validation_fraction=0.3,
         data_params={"container": container, "weighted": early_stopping},
-        **shape_params,
+        **params,
     )
     if "batch norm" in name or name == "everything":
         assert all(np.isfinite(r.unfolded.statistics).all() for r in results)
@@ -397,7 +398,7 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
     covering(["relu", "tanh", "silu"], [1, 2, 23], STOCHASTIC, DTYPES),
 )
 def test_regularizers_together(activation, batch_size, solver, dtype):
-    shape_params, vary = REGULARIZERS["everything"]
+    params, vary = REGULARIZERS["everything"]
     check(
         K=5,
         vary=vary,
@@ -405,14 +406,14 @@ def test_regularizers_together(activation, batch_size, solver, dtype):
         batch_size=batch_size,
         activation=activation,
         max_iter=2,
-        **(shape_params | {"solver": solver}),
+        **(params | {"solver": solver}),
     )
 
 
 @dtypes
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_regularized_members_leave_the_stack(early_stopping, dtype):
-    shape_params, vary = REGULARIZERS["everything"]
+    params, vary = REGULARIZERS["everything"]
     results = check(
         K=7,
         vary={"seed": [0, 1, 0], "learning_rate_init": [0.1, 0.01, 0.03]} | vary,
@@ -423,6 +424,6 @@ def test_regularized_members_leave_the_stack(early_stopping, dtype):
         n_iter_no_change=2,
         tol=3e-3,
         max_iter=30,
-        **shape_params,
+        **params,
     )
     assert len({r.n_iter for r in results}) > 1

@@ -190,8 +190,8 @@ def test_scale_alpha_grows_with_x_however_extreme(container, kind, exponent):
 
 
 def estimator_scale(estimator, X, y):
-    data = estimator._training_set(X, y, None, reset=True)
-    return scale_alpha(data, estimator._loss(), "l2", 2)
+    problem, *_ = estimator._problem(X, y)
+    return scale_alpha(problem.data, problem.loss, "l2", 2)
 
 
 def test_scale_alpha_of_x_that_overflows_says_so():

@@ -585,9 +585,9 @@ def test_a_search_over_the_number_of_networks(problem):
 def test_candidates_share_stacks_and_networks(problem, monkeypatch):
     trained = []
 
-    def recorded(shape, loss, members, *args, **kwargs):
+    def recorded(problem, members):
         trained.append(len(members))
-        return train_stack(shape, loss, members, *args, **kwargs)
+        return train_stack(problem, members)
 
     train_stack = _shared_fits.train_stack
     monkeypatch.setattr(_shared_fits, "train_stack", recorded)

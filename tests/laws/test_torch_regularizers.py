@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import make_member, make_shape, training_set
+from helpers import make_member, make_settings, training_set
 
 from skl2 import MLPRegressor
 from skl2._engine.random_streams import FIRST_LAYER, LEVELS, NoiseStream
@@ -79,15 +79,15 @@ class TorchNet(torch.nn.Module):
 def test_forward_and_backward(activation, batch_norm, dropout):
     data = training_set(n_rows=17)
     sizes = (4, 6, 5, 3)
-    shape = make_shape(
+    settings = make_settings(
         data,
         hidden=sizes[1:-1],
         activation=activation,
         batch_norm=batch_norm,
         dropout=tuple(p > 0 for p in dropout),
     )
-    member = make_member(shape, dropout=dropout)
-    network = make_network(shape, [member], [NoiseStream(np.random.RandomState(3))])
+    member = make_member(settings, dropout=dropout)
+    network = make_network(settings, [member], [NoiseStream(np.random.RandomState(3))])
     theta = np.random.RandomState(0).standard_normal((1, network.layout.n_parameters))
     grad = np.full_like(theta, np.nan)
     network.bind(theta, grad)
@@ -141,8 +141,8 @@ def test_batch_norm_trajectory(solver):
         warm_start=True,
         random_state=0,
     ).fit(X, y)
-    data = model._training_set(X, y, None, reset=False)
-    network = make_network(model._describe(data, [model])[0])
+    problem, *_ = model._problem(X, y)
+    network = make_network(problem.settings)
     start = network.initial_theta(np.random.RandomState(0))
     net = TorchNet((4, 6, 5, 1), "tanh", True)
     net.load(network, start)

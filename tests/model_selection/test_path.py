@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
@@ -175,6 +176,26 @@ def test_validation_loss_is_the_log_loss_of_the_validation_rows():
     assert_array_equal(path.scores[:, 0], -path.validation_loss)
     assert_array_equal(path.standard_errors, 0.0)
     assert path.index() == path.index("1se") == path.validation_loss.argmin() == 1
+
+
+def test_validation_loss_of_a_regressor():
+    path = regularization_path(
+        X[::2], y[::2], X_val=X[1::2], y_val=y[1::2], alphas=[1.0, 1e3], **LINEAR
+    )
+    for i in range(2):
+        prediction = X[1::2] @ path.coefs[i][0][:, 0] + path.intercepts[i][0]
+        loss = np.mean((prediction - y[1::2]) ** 2) / 2
+        assert_allclose(path.validation_loss[i], loss)
+
+
+def test_early_stopping_watches_the_validation_rows():
+    mlp = MLPRegressor(
+        hidden_layer_sizes=(4,), early_stopping=True, max_iter=5, random_state=0
+    )
+    rows = {"X_val": X[1::2], "y_val": y[1::2]}
+    path = regularization_path(X[::2], y[::2], alphas=[1.0], estimator=mlp, **rows)
+    fit_quietly(mlp.set_params(penalty="l1", alpha=1.0), X[::2], y[::2], **rows)
+    assert_array_equal(path.coefs[0][0], mlp.coefs_[0])
 
 
 def test_without_validation_rows_there_is_nothing_to_choose_by():

@@ -207,12 +207,12 @@ def trainings(monkeypatch):
     found = SimpleNamespace(stacks=[], alone=0, threads={})
     train_stack = _shared_fits.train_stack
 
-    def in_bank(shape, loss, members, *args, **kwargs):
+    def in_bank(problem, members):
         found.stacks.append(len(members))
         if threading.get_ident() not in found.threads:
             # Slow to ask for, so once in each thread.
             found.threads[threading.get_ident()] = blas_threads()
-        return train_stack(shape, loss, members, *args, **kwargs)
+        return train_stack(problem, members)
 
     def in_fit(*args, **kwargs):
         found.alone += 1

@@ -7,7 +7,7 @@ from helpers import (
     bound_objective,
     fit_quietly,
     make_member,
-    make_shape,
+    make_settings,
     training_set,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -99,8 +99,10 @@ def test_batches_of_one_row_train(solver, n_rows, batch_size):
 
 def test_the_weights_of_one_row_batches_have_a_gradient():
     data = training_set(n_rows=1)
-    shape = make_shape(data, batch_norm=True)
-    objective = bound_objective(shape, HalfSquaredError(), [make_member(shape)], data)
+    settings = make_settings(data, batch_norm=True)
+    objective = bound_objective(
+        settings, HalfSquaredError(), [make_member(settings)], data
+    )
     objective.value_and_grad()
     first = objective.network.layout.slots[0].columns
     assert np.abs(objective.grad[:, first]).max() > 0

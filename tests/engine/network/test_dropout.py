@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from helpers import DTYPES, fit_quietly, make_member, make_shape, training_set
+from helpers import DTYPES, fit_quietly, make_member, make_settings, training_set
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
@@ -54,10 +54,12 @@ def test_masks_are_zero_or_the_factor_and_average_to_one(rate, dtype):
 def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
     # Every mask of 2 inputs and 3 hidden units, weighted by its probability.
     data = training_set(n_rows=5, n_features=2)
-    shape = make_shape(data, hidden=(3,), activation="identity", dropout=(True, True))
+    settings = make_settings(
+        data, hidden=(3,), activation="identity", dropout=(True, True)
+    )
     p_in, p_hidden = 0.25, 0.5
-    member = make_member(shape, dropout=(p_in, p_hidden))
-    network = make_network(shape, [member], [noise()])
+    member = make_member(settings, dropout=(p_in, p_hidden))
+    network = make_network(settings, [member], [noise()])
     theta = network.initial_theta(np.random.RandomState(0))[None]
     network.bind(theta, np.empty_like(theta))
     x = data.batch(slice(0, 5))[0]
@@ -91,11 +93,11 @@ def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
 @pytest.mark.parametrize("activation", ["tanh", "relu", "silu"])
 def test_gradient_by_finite_differences_at_a_given_mask(activation):
     data = training_set(n_rows=6)
-    shape = make_shape(
+    settings = make_settings(
         data, hidden=(5, 4), activation=activation, dropout=(True, True, True)
     )
-    members = [make_member(shape, seed=k, dropout=(0.3, 0.5, 0.2)) for k in range(2)]
-    network = make_network(shape, members, [noise(0), noise(1)])
+    members = [make_member(settings, seed=k, dropout=(0.3, 0.5, 0.2)) for k in range(2)]
+    network = make_network(settings, members, [noise(0), noise(1)])
     theta = np.stack([network.initial_theta(m.random_state) for m in members])
     grad = np.empty_like(theta)
     network.bind(theta, grad)

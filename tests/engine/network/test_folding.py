@@ -31,7 +31,7 @@ def test_folded_statistics_are_those_of_all_rows(
     monkeypatch.setattr(
         data_module, "row_chunks", lambda n_rows, _: balanced_slices(n_rows, chunk)
     )
-    objective, data, shape = random_objective(weighted=weighted, n_rows=40)
+    objective, data, settings = random_objective(weighted=weighted, n_rows=40)
     data = training_set(n_rows=40, weighted=weighted, container=container)
     dense = data.X.toarray() if container == "csr" else data.X
     rows = [np.random.RandomState(k).permutation(40)[:30] for k in range(3)]
@@ -64,8 +64,8 @@ def test_a_fitted_estimator_is_the_folded_network(weight, dtype, tol):
     model.set_params(warm_start=True, activation="tanh")
     fit_quietly(model, X.astype(dtype), Y, sample_weight=weight)
     unfolded = model._progress.unfolded.theta
-    data = model._training_set(X.astype(dtype), Y, None, reset=False)
-    network = make_network(model._describe(data, [model])[0])
+    problem, *_ = model._problem(X.astype(dtype), Y)
+    network = make_network(problem.settings)
     theta = parts(network, unfolded)
     expected, moments = forward(theta, X.astype(dtype), "tanh", weight)
     # Statistics are those of the whole training set, and predict is a plain network.

@@ -7,7 +7,7 @@ from helpers import (
     LOSSES,
     bound_objective,
     make_member,
-    make_shape,
+    make_settings,
     training_set,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -23,9 +23,9 @@ def problem(
     penalty="l1", alpha=1.0, hidden=(4,), dtype=np.float64, loss="squared_error", **data
 ):
     data = training_set(loss, dtype=dtype, **data)
-    shape = make_shape(data, hidden)
-    member = make_member(shape, penalty=penalty, alpha=alpha, l1_ratio=0.4)
-    return bound_objective(shape, LOSSES[loss], [member], data)
+    settings = make_settings(data, hidden)
+    member = make_member(settings, penalty=penalty, alpha=alpha, l1_ratio=0.4)
+    return bound_objective(settings, LOSSES[loss], [member], data)
 
 
 def minimize(objective, max_iter=1000, max_fun=15000, tol=1e-8):

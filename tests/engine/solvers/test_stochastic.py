@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from helpers import LOSSES, make_member, make_shape, training_set
+from helpers import LOSSES, make_member, make_settings, training_set
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.losses import HalfSquaredError
-from skl2._engine.stack import make_objective, train_stack
+from skl2._engine.stack import Problem, make_objective, train_stack
 
 SOLVERS = ["sgd", "adam", "adamw"]
 solvers = pytest.mark.parametrize("solver", SOLVERS)
@@ -38,13 +38,14 @@ def overflow(raw):
 
 def train(loss=None, seeds=(0,), data=None, **params):
     data = data or training_set()
-    shape = make_shape(data, **params)
-    members = [make_member(shape, seed=seed) for seed in seeds]
+    settings = make_settings(data, **params)
+    members = [make_member(settings, seed=seed) for seed in seeds]
 
     def score(raw, rows, theta):
         return float(-((raw - data.y[:, rows]) ** 2).mean())
 
-    return train_stack(shape, loss or LOSSES["squared_error"], members, data, score)
+    problem = Problem(settings, data, loss or LOSSES["squared_error"], score)
+    return train_stack(problem, members)
 
 
 # ------------------------------------------------------------------- the loss curve
@@ -54,12 +55,11 @@ def train(loss=None, seeds=(0,), data=None, **params):
 def test_with_one_batch_the_curve_is_J_at_the_start_of_each_epoch(solver):
     data = training_set()
     curve = train(solver=solver, batch_size=23, max_iter=4)[0].loss_curve
-    shape = make_shape(data, solver=solver, batch_size=23)
+    settings = make_settings(data, solver=solver, batch_size=23)
     for epochs in range(4):
         if epochs == 0:
-            objective = make_objective(
-                shape, LOSSES["squared_error"], [make_member(shape)], data, 23.0
-            )
+            problem = Problem(settings, data, LOSSES["squared_error"])
+            objective = make_objective(problem, [make_member(settings)])
             theta = objective.network.initial_theta(np.random.RandomState(0))
         else:
             theta = train(solver=solver, batch_size=23, max_iter=epochs)[0].theta
@@ -71,10 +71,11 @@ def test_with_one_batch_the_curve_is_J_at_the_start_of_each_epoch(solver):
 def test_with_many_batches_each_is_seen_before_its_step():
     # A learning rate so small that nothing moves: the mean over batches is J.
     data = training_set()
-    shape = make_shape(data, batch_size=5, max_iter=3)
-    member = make_member(shape, learning_rate_init=1e-300)
-    (result,) = train_stack(shape, LOSSES["squared_error"], [member], data)
-    objective = make_objective(shape, LOSSES["squared_error"], [member], data, 23.0)
+    settings = make_settings(data, batch_size=5, max_iter=3)
+    member = make_member(settings, learning_rate_init=1e-300)
+    problem = Problem(settings, data, LOSSES["squared_error"])
+    (result,) = train_stack(problem, [member])
+    objective = make_objective(problem, [member])
     objective.bind(result.theta[None].copy())
     J, _ = objective.value_and_grad()
     assert_allclose(result.loss_curve, [J[0]] * 3, rtol=1e-12)
@@ -93,11 +94,12 @@ def test_patience_starts_anew_when_the_rate_is_lowered(schedule, epochs):
     # No step is large enough for an improvement by tol after the first epoch, so that
     # patience (2) ends every third; 1e-5 can be divided twice before it is below 1e-6.
     data = training_set()
-    shape = make_shape(
+    settings = make_settings(
         data, learning_rate=schedule, n_iter_no_change=2, tol=1.0, max_iter=50
     )
-    members = [make_member(shape, seed=k, learning_rate_init=1e-5) for k in range(2)]
-    for result in train_stack(shape, LOSSES["squared_error"], members, data):
+    members = [make_member(settings, seed=k, learning_rate_init=1e-5) for k in range(2)]
+    problem = Problem(settings, data, LOSSES["squared_error"])
+    for result in train_stack(problem, members):
         assert result.n_iter == epochs
         assert result.converged
 
@@ -117,14 +119,13 @@ def test_best_weights_are_those_of_the_recorded_score(solver, seeds):
         return result
 
     # Coarse steps: the last epoch is not the best.
-    shape = make_shape(
+    settings = make_settings(
         data, solver=solver, early_stopping=True, validation_fraction=0.3, max_iter=30
     )
-    members = [make_member(shape, seed=s, learning_rate_init=0.1) for s in seeds]
-    results = train_stack(shape, LOSSES["squared_error"], members, data, score)
-    network = make_objective(
-        shape, LOSSES["squared_error"], members[:1], data, 1.0
-    ).network
+    members = [make_member(settings, seed=s, learning_rate_init=0.1) for s in seeds]
+    problem = Problem(settings, data, LOSSES["squared_error"], score)
+    results = train_stack(problem, members)
+    network = make_objective(problem, members[:1]).network
     for result in results:
         best = result.best_validation_score
         assert best == max(result.validation_scores) > result.validation_scores[-1]

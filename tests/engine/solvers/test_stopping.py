@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from helpers import CONTAINERS, bound_objective, make_member, make_shape, training_set
+from helpers import (
+    CONTAINERS,
+    bound_objective,
+    make_member,
+    make_settings,
+    training_set,
+)
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl2._engine.data import CHUNK_ELEMENTS
@@ -101,9 +107,9 @@ def test_resume_goes_on_counting_what_it_watched():
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_scores_are_those_of_the_held_out_rows(container, shared):
     data = training_set(n_rows=23, container=container)
-    shape = make_shape(data)
-    members = [make_member(shape, seed=k) for k in range(3)]
-    objective = bound_objective(shape, HalfSquaredError(), members, data)
+    settings = make_settings(data)
+    members = [make_member(settings, seed=k) for k in range(3)]
+    objective = bound_objective(settings, HalfSquaredError(), members, data)
     held_out = np.array([4, 2, 11, 20])
     rows = [held_out if shared else held_out + k for k in range(3)]
 
@@ -126,9 +132,9 @@ def test_scores_are_those_of_the_held_out_rows(container, shared):
 def test_a_large_validation_set_is_scored_in_chunks(shared):
     data = training_set(n_rows=600, n_outputs=1)
     width = CHUNK_ELEMENTS // 256 + 1
-    shape = make_shape(data, hidden=(width,))
-    members = [make_member(shape, seed=k) for k in range(2)]
-    objective = bound_objective(shape, HalfSquaredError(), members, data)
+    settings = make_settings(data, hidden=(width,))
+    members = [make_member(settings, seed=k) for k in range(2)]
+    objective = bound_objective(settings, HalfSquaredError(), members, data)
     rows = [np.arange(600) if shared else np.arange(600)[:: 1 - 2 * k] for k in (0, 1)]
     if shared:
         rows[1] = rows[0]
