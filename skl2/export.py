@@ -24,6 +24,7 @@ from skl2._engine.network.layers import ACTIVATIONS
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.prediction import check_perceptron
 from skl2._estimators.regressor import MLPRegressor
+from skl2._estimators.targets import ClassTargets
 
 
 def _dense(coef):
@@ -201,7 +202,7 @@ def to_sklearn(estimator):
             setattr(exported, name, deepcopy(getattr(estimator, name)))
     if classifier:
         targets = estimator.classes_
-        if estimator._multilabel:
+        if estimator._targets.multilabel:
             targets = np.eye(len(targets), dtype=int)
             targets = np.vstack([targets, targets.sum(axis=0, keepdims=True)])
         exported.classes_ = estimator.classes_
@@ -228,7 +229,8 @@ def from_sklearn(estimator):
         imported = MLPClassifier(**estimator.get_params())
         imported.classes_ = np.asarray(estimator.classes_)
         y_type = estimator._label_binarizer.y_type_
-        imported._multilabel = y_type.startswith("multilabel")
+        multilabel = y_type.startswith("multilabel")
+        imported._targets = ClassTargets(imported.classes_, multilabel)
         softmax = estimator.out_activation_ == "softmax"
         loss: Loss = MultinomialLogLoss() if softmax else BinaryLogLoss()
     elif isinstance(estimator, neural_network.MLPRegressor):

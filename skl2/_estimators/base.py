@@ -8,33 +8,31 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
-from sklearn.utils import check_array, check_random_state, column_or_1d
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_random_state
 
 from skl2._engine.data import TrainingSet
-from skl2._engine.network.folding import Unfolded
 from skl2._engine.network.network import Network
-from skl2._engine.penalties import l1_share
 from skl2._engine.solvers.stochastic import Printer
-from skl2._engine.stack import (
-    STOCHASTIC_SOLVERS,
-    Member,
-    Problem,
-    Settings,
-    content_key,
-    one_by_one,
-    train_stack,
-)
+from skl2._engine.stack import Problem, one_by_one, train_stack
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
-from skl2._estimators.alpha_scale import scale_alpha
 from skl2._estimators.callbacks import CallbackSupportMixin, fit_with_callbacks
+from skl2._estimators.checks import checked_rows, validation_rows
+from skl2._estimators.description import layer_sizes, make_member, make_settings
+from skl2._estimators.diagnosis import (
+    check_finite,
+    unfinished,
+    warn_if_decay_overshoots,
+    warn_of_unfinished,
+)
 from skl2._estimators.ensemble import averaged
 from skl2._estimators.prediction import FittedNetwork
+from skl2._estimators.warm_start import continue_from
+
+# What an estimator learns from its training data before training.
+LEARNED_FROM_DATA = ("n_features_in_", "feature_names_in_", "classes_", "_targets")
 
 
 class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
@@ -47,80 +45,15 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     # Set by a search that trains its candidates as stacks, see ``SharedFits``.
     _seat: Any = None
+    _parameters: dict
+    # Whether y must be numbers.
+    _y_numeric: bool
+    _targets: Any
     loss_curve_: list
     penalty_curve_: list
     batch_norm_: Any
     # Rows that the statistics in `batch_norm_` stand for.
     _batch_norm_rows: int
-
-    @abstractmethod
-    def __init__(
-        self,
-        loss,
-        hidden_layer_sizes,
-        activation,
-        solver,
-        alpha,
-        batch_size,
-        learning_rate,
-        learning_rate_init,
-        power_t,
-        max_iter,
-        shuffle,
-        random_state,
-        tol,
-        verbose,
-        warm_start,
-        momentum,
-        nesterovs_momentum,
-        early_stopping,
-        validation_fraction,
-        beta_1,
-        beta_2,
-        epsilon,
-        n_iter_no_change,
-        max_fun,
-        penalty,
-        l1_ratio,
-        dropout,
-        batch_norm,
-        max_norm,
-        augmentation,
-        scoring,
-        n_estimators,
-    ):
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.penalty = penalty
-        self.l1_ratio = l1_ratio
-        self.dropout = dropout
-        self.batch_norm = batch_norm
-        self.max_norm = max_norm
-        self.augmentation = augmentation
-        self.scoring = scoring
-        self.n_estimators = n_estimators
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -167,7 +100,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             If a parameter or the data can't be used, or if training diverges. The
             estimator is then as it was before.
         """
-        validation = self._given_validation(X_val, y_val, sample_weight_val)
+        validation = validation_rows(
+            self.early_stopping, X_val, y_val, sample_weight_val
+        )
         if not getattr(self, "_skl_callbacks", None):
             return self._fit(X, y, sample_weight, validation=validation)
         banked = self._seat is not None and self._seat.bank.active
@@ -184,23 +119,6 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         )
         return self
 
-    def _given_validation(self, X_val, y_val, sample_weight_val):
-        """The validation rows given to fit; None if there are none."""
-        if X_val is None and y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError("sample_weight_val is given without X_val and y_val.")
-            return None
-        if X_val is None or y_val is None:
-            raise ValueError(
-                "X_val and y_val belong together: "
-                f"{'X_val' if X_val is None else 'y_val'} was not given."
-            )
-        if not self.early_stopping:
-            raise ValueError(
-                "X_val and y_val are for early_stopping=True, which is False here."
-            )
-        return X_val, y_val, sample_weight_val
-
     def _fit(self, X, y, sample_weight, partial=False, validation=None, listeners=()):
         with self._unchanged_on_error():
             continues = hasattr(self, "coefs_") and (partial or self.warm_start)
@@ -212,10 +130,10 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
                 partial=partial,
                 validation=validation,
             )
-            self._warn_if_decay_overshoots(problem, members[0])
+            warn_if_decay_overshoots(self, problem, members[0])
             results = self._train(problem, members, continues or partial, listeners)
             for network, member, result in zip(networks, members, results, strict=True):
-                network._check_finite(result, problem.data)
+                check_finite(network, result, problem.data)
                 network._store(problem, member, result, continues)
             if self.n_estimators > 1:
                 vars(self).update(averaged(networks), _networks=networks)
@@ -316,27 +234,26 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         networks : list of estimators, one a network
             This estimator, or the single networks of an ensemble.
         """
-        self._check_parameters(partial)
-        data = self._training_set(X, y, sample_weight, not continues, validation)
+        parameters.check_fit(self, self._parameters, partial)
+        data = self._training_set(X, y, sample_weight, continues, validation)
         return self._problem_on(data, continues, partial)
 
     def _problem_on(self, data, continues=False, partial=False):
         """``_problem`` of a training set that has been made already."""
+        loss = self._loss()
         networks = self._make_networks(continues)
-        settings = self._settings(data, partial)
-        own = self._member(data, len(settings.layer_sizes) - 1)
-        members = []
-        for network in networks:
-            member = replace(own, random_state=network._stream())
-            if continues:
-                network._continue(member, settings)
-            members.append(member)
+        settings = make_settings(self, data, loss, partial)
+        own = make_member(self, data, loss, self._stream())
+        if self._seat is not None:
+            own.alpha = own.alpha * self._seat.bank.share_of_rows(data)
+        members = [replace(own, random_state=network._stream()) for network in networks]
+        if continues:
+            for network, member in zip(networks, members, strict=True):
+                continue_from(network, member, settings)
         score, stratify = None, None
         if settings.early_stopping:
             score, stratify = self._validation(data)
-        problem = Problem(
-            settings, data, self._loss(), score, stratify, self.augmentation
-        )
+        problem = Problem(settings, data, loss, score, stratify, self.augmentation)
         return problem, members, networks
 
     def _with_parameters(self, params, data):
@@ -344,256 +261,84 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
         None if the parameters are invalid, or would make another training set.
         """
-        other = type(self)(**deepcopy(params))
-        other._learn_from(self)
+        other = type(self)(**deepcopy(params))._like(self)
         other._seat = self._seat
         try:
             with warnings.catch_warnings():
                 # Its own fit warns.
                 warnings.simplefilter("ignore")
-                other._check_parameters(partial=False)
-                if not other._encodes_like(self):
+                parameters.check_fit(other, self._parameters)
+                if not other._makes_the_data_of(self):
                     return None
                 problem, members, _ = other._problem_on(data)
         except (TypeError, ValueError):
             return None
         return problem, members
 
-    def _check_parameters(self, partial):
-        parameters.check_parameters(self, self._parameters)
-        parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
-        if self.early_stopping and partial:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        if self.early_stopping and self.solver == "lbfgs":
-            raise ValueError(
-                "early_stopping=True needs a stochastic solver ('sgd', 'adam' or "
-                "'adamw'), got solver='lbfgs'. L-BFGS minimises J to the end: search "
-                "alpha instead, or change the solver."
-            )
-        for name in self._regularizers() if self.solver == "lbfgs" else []:
-            raise ValueError(
-                f"{name}={getattr(self, name)!r} needs a stochastic solver ('sgd', "
-                "'adam' or 'adamw'), got solver='lbfgs'."
-            )
-
-    def _regularizers(self):
-        """Names of the parameters in use that act in stochastic training alone."""
-        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
-        in_use = {
-            "dropout": parameters.check_dropout(self.dropout, len(hidden)) != (),
-            "batch_norm": self.batch_norm,
-            "max_norm": self.max_norm is not None,
-            "augmentation": self.augmentation is not None,
-        }
-        return [name for name, used in in_use.items() if used]
-
-    def _training_set(self, X, y, sample_weight, reset, validation):
+    def _training_set(self, X, y, sample_weight, continues, validation):
         """Validated and encoded data, as the engine reads them."""
-        X, y, sample_weight = self._checked(X, y, sample_weight, reset)
-        targets = self._encode(y, X.dtype, reset)
-        row_weights = self._class_weights(targets, sample_weight)
+        X, y, sample_weight = checked_rows(
+            self, X, y, sample_weight, y_numeric=self._y_numeric, reset=not continues
+        )
+        if continues:
+            self._targets.check(y, complete=self.warm_start)
+        else:
+            self._learn_targets(y)
+        targets = self._encode(y, X.dtype)
+        if continues and len(targets) != self.n_outputs_:
+            raise ValueError(
+                f"y has {len(targets)} outputs, but {type(self).__name__} was fitted "
+                f"with {self.n_outputs_}."
+            )
+        weigh = self._weighting(targets, sample_weight)
         held_out = None
         if validation is not None:
-            X_val, y_val, weight_val = validation
-            X_val, y_val, weight_val = self._checked(
-                X_val, y_val, weight_val, False, X.dtype, "_val"
-            )
-            y_val = self._encode_known(y_val, X.dtype)
-            if len(y_val) != len(targets):
-                raise ValueError(
-                    f"y_val has {len(y_val)} outputs, y has {len(targets)}."
-                )
-            weight_val = row_weights(y_val, weight_val)
-            held_out = TrainingSet(X_val, y_val, weight_val)
-        sample_weight = row_weights(targets, sample_weight)
+            held_out = self._held_out(validation, X.dtype, len(targets), weigh)
+        sample_weight = weigh(targets, sample_weight)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("class_weight leaves no row with a weight > 0.")
         return TrainingSet(X, targets, sample_weight, held_out=held_out)
 
-    def _checked(
-        self, X, y, sample_weight, reset, dtype=(np.float64, np.float32), suffix=""
-    ):
-        """X, y and weights as arrays; `suffix` completes their names in errors."""
-        X, y = validate_data(
+    def _held_out(self, validation, dtype, n_outputs, weigh):
+        """The validation rows given to ``fit``, as the engine reads them."""
+        X, y, sample_weight = checked_rows(
             self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
+            *validation,
             y_numeric=self._y_numeric,
+            reset=False,
             dtype=dtype,
-            reset=reset,
+            suffix="_val",
         )
-        if sparse.issparse(X):
-            X = X.tocsr()
-        if sparse.issparse(y):
-            y = y.toarray()
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if sample_weight is not None:
-            sample_weight = check_weights(
-                sample_weight, X.shape[0], X.dtype, "sample_weight" + suffix
-            )
-        return X, y, sample_weight
+        self._targets.check(y)
+        targets = self._encode(y, dtype)
+        if len(targets) != n_outputs:
+            raise ValueError(f"y_val has {len(targets)} outputs, y has {n_outputs}.")
+        return TrainingSet(X, targets, weigh(targets, sample_weight))
 
-    def _class_weights(self, targets, sample_weight):
+    def _encode(self, y, dtype):
+        self._loss().check_targets(y)
+        return self._targets.encode(y, dtype)
+
+    def _learn_targets(self, y):
+        """Set what the targets learn from `y`: the classes, if there are any."""
+
+    @abstractmethod
+    def _loss(self):
+        """The Loss of the engine."""
+
+    def _weighting(self, targets, sample_weight):
         """A function ``(targets, sample_weight) -> sample_weight`` of any rows."""
         return lambda targets, sample_weight: sample_weight
 
-    def _layer_sizes(self, data):
-        hidden = parameters.check_hidden_layer_sizes(self.hidden_layer_sizes)
-        return data.X.shape[1], *hidden, len(data.y)
-
-    def _continue(self, member, settings):
-        """Let `member` start where this network ended."""
-        member.theta = self._fitted_theta(settings)
-        member.rows_seen = self.t_
-        progress = getattr(self, "_progress", None)
-        if progress is not None:
-            # A copy: a call that fails leaves the original unchanged.
-            member.progress = deepcopy(progress)
-            member.random_state = member.progress.stream
-        if settings.batch_norm:
-            member.unfolded = self._unfolded(member.progress)
-
-    def _settings(self, data, partial):
-        """The settings that all members of a stack share."""
-        layer_sizes = self._layer_sizes(data)
-        n_hidden = len(layer_sizes) - 2
-        dropout = parameters.check_dropout(self.dropout, n_hidden)
-        return Settings(
-            layer_sizes=layer_sizes,
-            activation=self.activation,
-            loss=self._loss_key(),
-            solver=self.solver,
-            batch_size=self._rows_in_a_batch(data.n_rows),
-            dtype=data.X.dtype.name,
-            learning_rate=self.learning_rate,
-            power_t=float(self.power_t),
-            max_iter=1 if partial else int(self.max_iter),
-            shuffle=bool(self.shuffle),
-            tol=float(self.tol),
-            verbose=bool(self.verbose),
-            nesterovs_momentum=bool(self.nesterovs_momentum),
-            early_stopping=bool(self.early_stopping),
-            validation_fraction=float(self.validation_fraction),
-            n_iter_no_change=float(self.n_iter_no_change),
-            max_fun=int(self.max_fun),
-            dropout=tuple(rate > 0 for rate in dropout),
-            batch_norm=bool(self.batch_norm) and n_hidden > 0,
-            max_norm=self.max_norm is not None,
-            augmentation=content_key(self.augmentation),
-            scoring=content_key(self.scoring if self.early_stopping else None),
-            partial=partial,
-        )
-
-    def _rows_in_a_batch(self, n_rows):
-        batch_size = 200 if self.batch_size == "auto" else int(self.batch_size)
-        if batch_size > n_rows and self.batch_size != "auto":
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going "
-                "to be clipped",
-            )
-        return min(batch_size, n_rows)
-
-    def _member(self, data, n_weight_layers):
-        """The settings in which this fit may differ from other members of a stack."""
-        return Member(
-            penalty=self.penalty,
-            alpha=self._alpha(data, n_weight_layers),
-            l1_ratio=float(self.l1_ratio),
-            learning_rate_init=float(self.learning_rate_init),
-            momentum=float(self.momentum),
-            beta_1=float(self.beta_1),
-            beta_2=float(self.beta_2),
-            epsilon=float(self.epsilon),
-            random_state=self._stream(),
-            dropout=parameters.check_dropout(self.dropout, n_weight_layers - 1),
-            max_norm=None if self.max_norm is None else float(self.max_norm),
-        )
-
-    def _alpha(self, data, n_weight_layers):
-        """λ of every weight layer."""
-        alpha = parameters.check_alpha(self.alpha, n_weight_layers)
-        if alpha is None:
-            value = scale_alpha(data, self._loss(), self.penalty, n_weight_layers)
-            alpha = np.full(n_weight_layers, value)
-        if self._seat is not None:
-            alpha = alpha * self._seat.bank.share_of_rows(data)
-        return alpha
-
-    def _fitted_theta(self, settings):
-        """The fitted weights as one row of theta; where a warm start begins."""
-        fitted = tuple([c.shape[0] for c in self.coefs_] + [self.n_outputs_])
-        if fitted != settings.layer_sizes:
-            raise ValueError(
-                "A warm start needs the layers of the previous fit, "
-                f"{fitted}, got {settings.layer_sizes}: restore hidden_layer_sizes, or "
-                "set warm_start=False to start anew."
-            )
-        coefs = [c.toarray() if sparse.issparse(c) else c for c in self.coefs_]
-        network = Network(settings.layer_sizes, settings.activation, settings.dtype)
-        return network.pack(coefs, self.intercepts_)
-
-    def _unfolded(self, progress):
-        """What batch norm continues from, beside the fitted weights."""
-        if not getattr(self, "batch_norm_", None):
-            raise ValueError(
-                "A warm start with batch_norm=True needs a previous fit with it: set "
-                "warm_start=False to start anew."
-            )
-        if progress is not None and progress.unfolded is not None:
-            return progress.unfolded
-        return Unfolded.from_layers(self.batch_norm_, self._batch_norm_rows)
+    def _makes_the_data_of(self, other):
+        """Whether both make the same training set of the same X, y and weights."""
+        return True
 
     def _like(self, other):
-        """Take over what validating and encoding the data has taught `other`."""
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(other, name):
-                setattr(self, name, getattr(other, name))
-        self._learn_from(other)
+        """Take over what `other` has learned from its training data."""
+        learned = vars(other)
+        vars(self).update({k: learned[k] for k in LEARNED_FROM_DATA if k in learned})
         return self
-
-    def _warn_if_decay_overshoots(self, problem, member):
-        strength = member.alpha * (1.0 - l1_share(member.penalty, member.l1_ratio))
-        if member.penalty is None:
-            strength[:] = 0.0
-        if member.penalty == "group_l1":
-            strength[0] = 0.0
-        decay = member.learning_rate_init * strength.max() / problem.data.total_weight
-        if problem.settings.solver in STOCHASTIC_SOLVERS and decay > 1.0:
-            warn(
-                f"alpha={self.alpha!r} is too large for learning_rate_init="
-                f"{self.learning_rate_init!r}: one step of weight decay would multiply "
-                f"the weights by 1 - learning_rate_init * alpha / n_samples = "
-                f"{1.0 - decay:.3g} < 0. The step is bounded; lower alpha or "
-                "learning_rate_init, or use solver='lbfgs'.",
-                ConvergenceWarning,
-            )
-
-    def _check_finite(self, result, data):
-        """Warn or raise where training diverged."""
-        if result.diverged_at is None and np.isfinite(result.theta).all():
-            return
-        unit = "iteration" if self.solver == "lbfgs" else "epoch"
-        reason = (
-            f"The loss is not finite any more at {unit} "
-            f"{result.diverged_at or result.n_iter}. Likely causes: X is not scaled "
-            f"(its largest column scale, max |x|, is {_largest_scale(data.X):.3g}: "
-            "standardise it, e.g. with StandardScaler); learning_rate_init="
-            f"{self.learning_rate_init!r} is too large."
-        )
-        if result.validation_scores and np.isfinite(result.best_validation_score):
-            warn(
-                f"Training diverged. {reason} The weights of the best validation score "
-                "are kept.",
-                ConvergenceWarning,
-            )
-            return
-        raise ValueError(
-            "Solver produced non-finite parameter weights. The input data may contain "
-            f"large values and need to be preprocessed. {reason}"
-        )
 
     def _learned(self, layer_sizes, theta):
         """The attributes that prediction needs, from fitted parameters (P,)."""
@@ -654,96 +399,50 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
     def _warn_of_the_end(self, settings, results):
         if any(result.interrupted for result in results):
             warn("Training interrupted by user.")
-        unfinished = [r for r in results if not (r.converged or r.interrupted)]
-        unfinished = [r for r in unfinished if r.diverged_at is None]
-        if not unfinished or settings.partial:
+        left = unfinished(settings, results)
+        if not left:
             return
-        if settings.learning_rate == "cosine" and settings.solver != "lbfgs":
-            # The schedule is at its end, by which training is to be over.
-            return
-        many = f" ({len(unfinished)} of {len(results)} networks)"
-        which = many if len(results) > 1 else ""
         if self._seat is not None and self._seat.bank.sums_up:
             self._seat.bank.n_unconverged += 1
-        elif settings.solver == "lbfgs":
-            last = unfinished[-1]
-            warn(
-                f"lbfgs failed to converge after {last.n_iter} iteration(s){which}: "
-                f"{last.message}. Increase max_iter ({self.max_iter}) or max_fun "
-                f"({self.max_fun}), or scale the data.",
-                ConvergenceWarning,
-            )
         else:
-            warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
-                f"and the optimization hasn't converged yet{which}.",
-                ConvergenceWarning,
-            )
+            warn_of_unfinished(self, left, len(results))
+
+    def _validation(self, data):
+        """Score of the validation rows, and the strata by which they are held out."""
+        strata = self._targets.strata(data.y, self.validation_fraction)
+        return self._score(data), strata
 
     def _score(self, data):
         """What early stopping watches, see ``Validation``; None stands for the loss."""
+        if self.scoring == "loss":
+            return None
         data = data.held_out or data
-        if self.scoring is None:
-            return self._default_score(data)
-        return None if self.scoring == "loss" else self._scorer_score(data)
-
-    def _scorer_score(self, data):
-        scorer = get_scorer(self.scoring)
-        layer_sizes = self._layer_sizes(data)
+        targets = self._targets
+        loss = self._loss()
+        scorer = None if self.scoring is None else self._raw_scorer(data)
 
         def score(raw, rows, theta):
+            y = data.y[:, rows]
+            weight = None if data.sample_weight is None else data.sample_weight[rows]
+            if scorer is None:
+                return targets.score(raw, y, weight, loss)
             if not np.isfinite(raw).all():
                 return np.nan
-            model = copy(self)
-            # Rows come as arrays, without names.
-            vars(model).pop("feature_names_in_", None)
-            vars(model).update(self._learned(layer_sizes, theta))
-            weight = data.sample_weight
-            weights = {} if weight is None else {"sample_weight": weight[rows]}
-            y = self._decode(data.y[:, rows])
-            return float(scorer(model, data.X[rows], y, **weights))
+            return scorer(data.X[rows], targets.decode(y), weight, theta)
 
         return score
 
+    def _raw_scorer(self, data):
+        """`scoring` as a function of rows and of the parameters of the network."""
+        scorer = get_scorer(self.scoring)
+        sizes = layer_sizes(self, data)
 
-def _largest_scale(X):
-    """The largest absolute value, found without a copy of X."""
-    values = X.data if sparse.issparse(X) else X
-    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+        def score(X, y, sample_weight, theta):
+            model = copy(self)
+            # Rows come as arrays, without names.
+            vars(model).pop("feature_names_in_", None)
+            vars(model).update(self._learned(sizes, theta))
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            return float(scorer(model, X, y, **weights))
 
-
-def check_weights(sample_weight, n_rows, dtype, name="sample_weight"):
-    """Weights of rows as an array of shape (n_rows,), all >= 0 and not all 0."""
-    weights = check_array(
-        sample_weight,
-        ensure_2d=False,
-        dtype=dtype,
-        input_name=name,
-    )
-    if weights.shape != (n_rows,):
-        raise ValueError(
-            f"{name} has shape {weights.shape}; expected one weight a row of X, "
-            f"({n_rows},)."
-        )
-    if weights.min() < 0:
-        raise ValueError(
-            f"Negative values in data passed to `{name}`: the smallest is "
-            f"{weights.min()}; weights must be >= 0."
-        )
-    if not weights.any():
-        raise ValueError(f"{name} is zero for every row; at least one must be > 0.")
-    return weights
-
-
-def _stochastic(estimator):
-    if estimator.solver not in STOCHASTIC_SOLVERS:
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. "
-            f"{estimator.solver} is not stochastic."
-        )
-    if estimator.learning_rate == "cosine":
-        raise AttributeError(
-            "partial_fit is not available with learning_rate='cosine', which needs to "
-            "know when training ends: use another schedule."
-        )
-    return True
+        return score

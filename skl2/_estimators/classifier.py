@@ -5,18 +5,11 @@ import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
 
-from skl2._engine.losses import (
-    BinaryLogLoss,
-    MultinomialLogLoss,
-)
+from skl2._engine.losses import BinaryLogLoss, MultinomialLogLoss
 from skl2._estimators import parameters
-from skl2._estimators.base import BaseMLP, _stochastic
+from skl2._estimators.base import BaseMLP
+from skl2._estimators.targets import ClassTargets, check_same_classes, given_classes
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -265,6 +258,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    loss = "log_loss"
     _parameters = parameters.COMMON
     _y_numeric = False
 
@@ -304,40 +298,37 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         n_estimators=1,
         class_weight=None,
     ):
-        super().__init__(
-            loss="log_loss",
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            penalty=penalty,
-            l1_ratio=l1_ratio,
-            dropout=dropout,
-            batch_norm=batch_norm,
-            max_norm=max_norm,
-            augmentation=augmentation,
-            scoring=scoring,
-            n_estimators=n_estimators,
-        )
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.augmentation = augmentation
+        self.scoring = scoring
+        self.n_estimators = n_estimators
         self.class_weight = class_weight
 
     def __sklearn_tags__(self):
@@ -345,165 +336,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    def _learn_from(self, other):
-        """Take over what encoding the targets has taught `other`."""
-        self.classes_, self._multilabel = other.classes_, other._multilabel
-
-    def _encodes_like(self, other):
-        """Whether `other` would make the same training set of the same data."""
-        return joblib.hash(self.class_weight) == joblib.hash(other.class_weight)
-
-    def _check_parameters(self, partial):
-        super()._check_parameters(partial)
-        balanced = isinstance(self.class_weight, str) and (
-            self.class_weight == "balanced"
-        )
-        if partial and balanced:
-            raise ValueError(
-                "class_weight='balanced' is not supported by partial_fit: the classes "
-                "of one call may not be balanced as all of them are. Pass a dict."
-            )
-
-    def _class_weights(self, targets, sample_weight):
-        if self.class_weight is None:
-            return super()._class_weights(targets, sample_weight)
-        tables = [
-            self._class_table(index, classes, sample_weight, given)
-            for index, classes, given in self._weighted_labels(targets)
-        ]
-
-        def row_weights(targets, sample_weight):
-            weights = np.ones(targets.shape[1])
-            labels = self._weighted_labels(targets)
-            for (index, *_), table in zip(labels, tables, strict=True):
-                weights *= table[index]
-            if sample_weight is not None:
-                weights *= sample_weight
-            return weights.astype(targets.dtype)
-
-        return row_weights
-
-    def _weighted_labels(self, targets):
-        """(class numbers of the rows, classes, class_weight), or one for each label."""
-        if not self._multilabel:
-            binary = len(targets) == 1
-            index = targets[0].astype(int) if binary else targets.argmax(axis=0)
-            return [(index, self.classes_.tolist(), self.class_weight)]
-        given = self.class_weight
-        given = [given] * len(targets) if isinstance(given, str) else given
-        if not isinstance(given, list | tuple) or len(given) != len(targets):
-            raise ValueError(
-                "class_weight of multilabel targets must be 'balanced' or a list of "
-                f"{len(targets)} dicts, one a label. Got {self.class_weight!r}."
-            )
-        rows = targets.astype(int)
-        return [(row, [0, 1], g) for row, g in zip(rows, given, strict=True)]
-
-    def _class_table(self, index, classes, sample_weight, given):
-        """The weight of each class."""
-        if not isinstance(given, str) or given != "balanced":
-            return parameters.check_class_weight(given, classes)
-        counts = np.bincount(index, sample_weight, minlength=len(classes))
-        # A class without any weight has no rows to be weighted.
-        present = counts > 0
-        return counts.sum() / (present.sum() * np.where(present, counts, np.inf))
-
-    def _loss_key(self):
-        return (self._loss().out_activation,)
+    def _learn_targets(self, y):
+        # The first call of partial_fit has set classes_; a later fit starts anew.
+        if hasattr(self, "coefs_") or not hasattr(self, "classes_"):
+            self._targets = ClassTargets.learn(y)
+            self.classes_ = self._targets.classes
+        else:
+            self._targets = ClassTargets.of_given_classes(self.classes_, y)
+            self._targets.check(y, complete=self.warm_start)
 
     def _loss(self):
-        if len(self.classes_) > 2 and not self._multilabel:
-            return MultinomialLogLoss()
-        return BinaryLogLoss()
+        return MultinomialLogLoss() if self._targets.one_hot else BinaryLogLoss()
 
-    def _encode(self, y, dtype, reset):
-        """Targets (n_outputs, n_rows): one-hot, one 0/1 row, or the labels' rows."""
-        labels, multilabel = _labels(y)
-        if not hasattr(self, "coefs_") and hasattr(self, "classes_"):
-            # The first partial_fit: classes were given.
-            self._multilabel = multilabel
-        elif reset:
-            if len(labels) < 2:
-                raise ValueError(
-                    "y has one class only, "
-                    f"{labels.tolist()}; a classifier needs at least 2 classes."
-                )
-            self.classes_, self._multilabel = labels, multilabel
-        return self._targets(y, labels, multilabel, dtype, complete=self.warm_start)
+    def _weighting(self, targets, sample_weight):
+        if self.class_weight is None:
+            return super()._weighting(targets, sample_weight)
+        return self._targets.weighting(self.class_weight, targets, sample_weight)
 
-    def _encode_known(self, y, dtype):
-        """Targets where the classes are known."""
-        labels, multilabel = _labels(y)
-        return self._targets(y, labels, multilabel, dtype)
+    def _makes_the_data_of(self, other):
+        return joblib.hash(self.class_weight) == joblib.hash(other.class_weight)
 
-    def _targets(self, y, labels, multilabel, dtype, complete=False):
-        """Targets of the known classes; `complete`: none may be missing."""
-        if multilabel != self._multilabel:
-            raise ValueError("y must be multilabel, or not, as in the previous call.")
-        if multilabel:
-            return np.ascontiguousarray(y.T, dtype=dtype)
-        self._check_known(labels, complete)
-        index = np.searchsorted(self.classes_, y)
-        if len(self.classes_) == 2:
-            return (index == 1).astype(dtype)[np.newaxis]
-        one_hot = np.zeros((len(self.classes_), len(y)), dtype)
-        one_hot[index, np.arange(len(y))] = 1.0
-        return one_hot
-
-    def _check_known(self, labels, complete):
-        if np.isin(labels, self.classes_).all() and (
-            len(labels) == len(self.classes_) or not complete
-        ):
-            return
-        if complete:
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the "
-                f"previous call to fit. Previously got {self.classes_}, `y` has "
-                f"{labels}"
-            )
-        raise ValueError(
-            "`y` has classes not in `self.classes_`. "
-            f"`self.classes_` has {self.classes_}. 'y' has {labels}."
-        )
-
-    def _validation(self, data):
-        """Score of the held-out rows, and what these are stratified by."""
-        return self._score(data), self._strata(data.y)
-
-    def _strata(self, y):
-        """A number for each row; None if the rows can't be stratified."""
-        if not self._multilabel:
-            return y[0].astype(bool) if len(y) == 1 else y.argmax(axis=0)
-        _, index, counts = np.unique(y, axis=1, return_inverse=True, return_counts=True)
-        # Combinations too rare for each side of the split are one stratum together.
-        share = min(self.validation_fraction, 1.0 - self.validation_fraction)
-        rare = counts * share < 1.0
-        strata = np.where(rare, len(counts), np.arange(len(counts)))[index.ravel()]
-        return strata if np.unique(strata, return_counts=True)[1].min() > 1 else None
-
-    def _decode(self, y):
-        """Labels of encoded targets."""
-        if self._multilabel:
-            return y.T.astype(int)
-        index = (y[0] > 0).astype(int) if len(y) == 1 else y.argmax(axis=0)
-        return self.classes_[index]
-
-    def _default_score(self, data):
-        y = data.y
-
-        def accuracy(raw, rows, theta):
-            if not np.isfinite(raw).all():
-                return np.nan
-            if self._loss().out_activation == "softmax":
-                right = raw.argmax(axis=0) == y[:, rows].argmax(axis=0)
-            else:
-                right = ((raw > 0) == (y[:, rows] > 0)).all(axis=0)
-            weight = data.sample_weight
-            return np.average(right, weights=None if weight is None else weight[rows])
-
-        return accuracy
-
-    @available_if(_stochastic)
+    @available_if(parameters.has_partial_fit)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Update the model with one epoch over the given data.
 
@@ -528,23 +381,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         with self._unchanged_on_error():
             if not hasattr(self, "classes_"):
-                if classes is None:
-                    raise ValueError(
-                        "classes must be passed on the first call to partial_fit."
-                    )
-                self.classes_ = unique_labels(classes)
-                if len(self.classes_) < 2:
-                    raise ValueError(
-                        f"classes has one class only, {self.classes_.tolist()}; a "
-                        "classifier needs at least 2 classes."
-                    )
-            elif classes is not None and not np.array_equal(
-                self.classes_, unique_labels(classes)
-            ):
-                raise ValueError(
-                    f"`classes={classes!r}` is not the same as on last call to "
-                    f"partial_fit, was: {self.classes_!r}"
-                )
+                self.classes_ = given_classes(classes)
+            elif classes is not None:
+                check_same_classes(classes, self.classes_)
             return self._fit(X, y, sample_weight, partial=True)
 
     def decision_function(self, X):
@@ -559,7 +398,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         raw : ndarray of shape (n_samples,) for two classes, else (n_samples, n_outputs)
         """
         raw = self._raw_predict(X)
-        return raw if self._multilabel or raw.shape[1] > 1 else raw[:, 0]
+        binary = raw.shape[1] == 1 and not self._targets.multilabel
+        return raw[:, 0] if binary else raw
 
     def predict(self, X):
         """Predict classes.
@@ -572,12 +412,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for multilabel
         """
-        raw = self._raw_predict(X)
-        if self._multilabel:
-            return (raw > 0).astype(int)
-        if raw.shape[1] == 1:
-            return self.classes_[(raw[:, 0] > 0).astype(int)]
-        return self.classes_[raw.argmax(axis=1)]
+        return self._targets.decode(self._raw_predict(X).T)
 
     def predict_proba(self, X):
         """Probability of every class, strictly between 0 and 1.
@@ -614,16 +449,6 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _two_columns(self, raw):
         """Binary: one logit for each class, -z and z."""
-        if self._multilabel or raw.shape[1] > 1:
+        if self._targets.multilabel or raw.shape[1] > 1:
             return raw
         return np.concatenate([-raw, raw], axis=1)
-
-
-def _labels(y):
-    """The labels of y, and whether it is a multilabel indicator."""
-    kind = type_of_target(y, input_name="y")
-    if kind in ("binary", "multiclass"):
-        return np.unique(y), False
-    # Both look for the kind again and raise for what is no classification.
-    check_classification_targets(y)
-    return unique_labels(y), kind == "multilabel-indicator"

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from skl2._engine.network.layers import ACTIVATIONS
+from skl2._engine.stack import STOCHASTIC_SOLVERS
 
 
 class Choice:
@@ -137,6 +138,69 @@ def check_parameters(estimator, table):
                 f"The {parameter!r} parameter of {name} must be {expected}. "
                 f"Got {value!r} instead."
             )
+
+
+def check_fit(estimator, table, partial=False):
+    """Raise a ValueError if the parameters of a network do not allow a fit.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+    table : dict
+        See ``check_parameters``.
+    partial : bool, default=False
+        Whether the fit is a call of ``partial_fit``.
+    """
+    check_parameters(estimator, table)
+    lbfgs = estimator.solver == "lbfgs"
+    check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+    if estimator.early_stopping and partial:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    if estimator.early_stopping and lbfgs:
+        raise ValueError(
+            "early_stopping=True needs a stochastic solver ('sgd', 'adam' or "
+            "'adamw'), got solver='lbfgs'. L-BFGS minimises J to the end: search "
+            "alpha instead, or change the solver."
+        )
+    names = stochastic_regularizers(estimator)
+    if lbfgs and names:
+        raise ValueError(
+            f"{names[0]}={getattr(estimator, names[0])!r} needs a stochastic solver "
+            "('sgd', 'adam' or 'adamw'), got solver='lbfgs'."
+        )
+    class_weight = getattr(estimator, "class_weight", None)
+    if partial and isinstance(class_weight, str) and class_weight == "balanced":
+        raise ValueError(
+            "class_weight='balanced' is not supported by partial_fit: the classes "
+            "of one call may not be balanced as all of them are. Pass a dict."
+        )
+
+
+def has_partial_fit(estimator):
+    """Whether the estimator has ``partial_fit``; raises an AttributeError if not."""
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    if estimator.learning_rate == "cosine":
+        raise AttributeError(
+            "partial_fit is not available with learning_rate='cosine', which needs to "
+            "know when training ends: use another schedule."
+        )
+    return True
+
+
+def stochastic_regularizers(estimator):
+    """Names of the parameters in use that act in stochastic training alone."""
+    hidden = check_hidden_layer_sizes(estimator.hidden_layer_sizes)
+    in_use = {
+        "dropout": check_dropout(estimator.dropout, len(hidden)) != (),
+        "batch_norm": estimator.batch_norm,
+        "max_norm": estimator.max_norm is not None,
+        "augmentation": estimator.augmentation is not None,
+    }
+    return [name for name, used in in_use.items() if used]
 
 
 def check_hidden_layer_sizes(value):

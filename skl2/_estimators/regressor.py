@@ -2,12 +2,12 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils.metaestimators import available_if
 
 from skl2._engine.losses import REGRESSION_LOSSES, Huber
 from skl2._estimators import parameters
-from skl2._estimators.base import BaseMLP, _stochastic
+from skl2._estimators.base import BaseMLP
+from skl2._estimators.targets import RealTargets
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -252,6 +252,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameters = parameters.REGRESSOR
     _y_numeric = True
+    _targets = RealTargets()
 
     def __init__(
         self,
@@ -290,40 +291,38 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scoring=None,
         n_estimators=1,
     ):
-        super().__init__(
-            loss=loss,
-            hidden_layer_sizes=hidden_layer_sizes,
-            activation=activation,
-            solver=solver,
-            alpha=alpha,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            max_fun=max_fun,
-            penalty=penalty,
-            l1_ratio=l1_ratio,
-            dropout=dropout,
-            batch_norm=batch_norm,
-            max_norm=max_norm,
-            augmentation=augmentation,
-            scoring=scoring,
-            n_estimators=n_estimators,
-        )
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.penalty = penalty
+        self.l1_ratio = l1_ratio
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.max_norm = max_norm
+        self.augmentation = augmentation
+        self.scoring = scoring
+        self.n_estimators = n_estimators
         self.huber_delta = huber_delta
 
     def __sklearn_tags__(self):
@@ -332,56 +331,12 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         tags.target_tags.single_output = True
         return tags
 
-    def _learn_from(self, other):
-        """Take over what encoding the targets has taught `other`."""
-
-    def _encodes_like(self, other):
-        """Whether `other` would make the same training set of the same data."""
-        return True
-
-    def _loss_key(self):
-        return (self.loss, float(self.huber_delta))
-
     def _loss(self):
         if self.loss == "huber":
             return Huber(float(self.huber_delta))
         return REGRESSION_LOSSES[self.loss]()
 
-    def _encode_known(self, y, dtype):
-        self._loss().check_targets(y)
-        return np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
-
-    def _encode(self, y, dtype, reset):
-        """Targets of shape (n_outputs, n_rows)."""
-        y = self._encode_known(y, dtype)
-        if not reset and len(y) != self.n_outputs_:
-            raise ValueError(
-                f"y has {len(y)} outputs, but {type(self).__name__} was fitted with "
-                f"{self.n_outputs_}."
-            )
-        return y
-
-    def _validation(self, data):
-        """Score of the held-out rows; they are not stratified."""
-        return self._score(data), None
-
-    def _decode(self, y):
-        return y[0] if len(y) == 1 else y.T
-
-    def _default_score(self, data):
-        loss, y = self._loss(), data.y
-
-        def r2(raw, rows, theta):
-            prediction = loss.predict(raw[np.newaxis])[0]
-            if not np.isfinite(prediction).all():
-                return np.nan
-            weight = data.sample_weight
-            weight = None if weight is None else weight[rows]
-            return float(r2_score(y[:, rows].T, prediction.T, sample_weight=weight))
-
-        return r2
-
-    @available_if(_stochastic)
+    @available_if(parameters.has_partial_fit)
     def partial_fit(self, X, y, sample_weight=None):
         """Update the model with one epoch over the given data.
 
@@ -416,5 +371,4 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         """
         raw = self._raw_predict(X)
-        y = self._fitted_loss.predict(raw.T[np.newaxis])[0].T
-        return y[:, 0] if y.shape[1] == 1 else y
+        return self._targets.decode(self._fitted_loss.predict(raw.T[np.newaxis])[0])

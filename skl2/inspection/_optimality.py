@@ -3,6 +3,7 @@
 import numpy as np
 
 from skl2._engine.stack import make_objective
+from skl2._estimators.parameters import stochastic_regularizers
 from skl2._estimators.prediction import check_perceptron
 
 
@@ -61,7 +62,7 @@ def optimality(estimator, X, y, sample_weight=None):
     True
     """
     check_perceptron(estimator, "optimality")
-    for name in estimator._regularizers():
+    for name in stochastic_regularizers(estimator):
         raise ValueError(
             f"With {name}={getattr(estimator, name)!r} the fit does not minimise J "
             "alone: its gradient does not say whether it has converged."

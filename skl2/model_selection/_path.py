@@ -11,6 +11,7 @@ from skl2._engine.objective import raw_and_loss
 from skl2._engine.stack import train_stack
 from skl2._estimators.alpha_scale import alpha_grid
 from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.diagnosis import check_finite
 from skl2._estimators.regressor import MLPRegressor
 
 
@@ -253,7 +254,7 @@ def regularization_path(
     for alpha in alphas:
         member = replace(member, alpha=np.full_like(member.alpha, alpha))
         (result,) = train_stack(problem, [member])
-        template._check_finite(result, problem.data)
+        check_finite(template, result, problem.data)
         thetas.append(result.theta.copy())
         # The next λ starts here.
         member.theta = result.theta

@@ -19,8 +19,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
-from skl2._estimators.base import BaseMLP, check_weights
+from skl2._estimators.base import BaseMLP
 from skl2._estimators.callbacks import CallbackSupportMixin
+from skl2._estimators.checks import check_weights
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.parameters import Choice, Number, Seed, Verbosity
 from skl2._estimators.regressor import MLPRegressor

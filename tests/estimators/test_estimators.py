@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.losses import Loss
+from skl2._estimators.targets import ClassTargets
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -241,6 +242,9 @@ def assert_as_it_was(model, before):
             assert_array_equal(now.patience.best, value.patience.best)
         elif isinstance(value, Loss):
             assert type(now) is type(value) and vars(now) == vars(value)
+        elif isinstance(value, ClassTargets):
+            assert now.multilabel == value.multilabel
+            assert_array_equal(now.classes, value.classes)
         else:
             assert_array_equal(now, value)
 

@@ -1,0 +1,107 @@
+"""Warnings and errors that say why training failed, or may have."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+
+from skl2._engine.penalties import l1_share
+from skl2._engine.stack import STOCHASTIC_SOLVERS
+from skl2._engine.warn import warn
+
+
+def warn_if_decay_overshoots(estimator, problem, member):
+    """Warn where a step of weight decay would change the sign of the weights."""
+    strength = member.alpha * (1.0 - l1_share(member.penalty, member.l1_ratio))
+    if member.penalty is None:
+        strength[:] = 0.0
+    if member.penalty == "group_l1":
+        strength[0] = 0.0
+    decay = member.learning_rate_init * strength.max() / problem.data.total_weight
+    if problem.settings.solver in STOCHASTIC_SOLVERS and decay > 1.0:
+        warn(
+            f"alpha={estimator.alpha!r} is too large for learning_rate_init="
+            f"{estimator.learning_rate_init!r}: one step of weight decay would "
+            "multiply the weights by 1 - learning_rate_init * alpha / n_samples = "
+            f"{1.0 - decay:.3g} < 0. The step is bounded; lower alpha or "
+            "learning_rate_init, or use solver='lbfgs'.",
+            ConvergenceWarning,
+        )
+
+
+def check_finite(estimator, result, data):
+    """Warn or raise where training diverged.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+    result : Result
+    data : TrainingSet
+    """
+    if result.diverged_at is None and np.isfinite(result.theta).all():
+        return
+    unit = "iteration" if estimator.solver == "lbfgs" else "epoch"
+    reason = (
+        f"The loss is not finite any more at {unit} "
+        f"{result.diverged_at or result.n_iter}. Likely causes: X is not scaled "
+        f"(its largest column scale, max |x|, is {_largest_scale(data.X):.3g}: "
+        "standardise it, e.g. with StandardScaler); learning_rate_init="
+        f"{estimator.learning_rate_init!r} is too large."
+    )
+    if result.validation_scores and np.isfinite(result.best_validation_score):
+        warn(
+            f"Training diverged. {reason} The weights of the best validation score "
+            "are kept.",
+            ConvergenceWarning,
+        )
+        return
+    raise ValueError(
+        "Solver produced non-finite parameter weights. The input data may contain "
+        f"large values and need to be preprocessed. {reason}"
+    )
+
+
+def unfinished(settings, results):
+    """The results whose training reached its limit before it converged."""
+    if settings.partial:
+        return []
+    if settings.learning_rate == "cosine" and settings.solver != "lbfgs":
+        # The schedule ends the training.
+        return []
+    return [
+        result
+        for result in results
+        if not (result.converged or result.interrupted) and result.diverged_at is None
+    ]
+
+
+def warn_of_unfinished(estimator, results, n_networks):
+    """Warn of the limit that has ended the training of some networks.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+    results : list of Result
+        See ``unfinished``.
+    n_networks : int
+        Number of networks trained.
+    """
+    which = f" ({len(results)} of {n_networks} networks)" if n_networks > 1 else ""
+    if estimator.solver == "lbfgs":
+        last = results[-1]
+        message = (
+            f"lbfgs failed to converge after {last.n_iter} iteration(s){which}: "
+            f"{last.message}. Increase max_iter ({estimator.max_iter}) or max_fun "
+            f"({estimator.max_fun}), or scale the data."
+        )
+    else:
+        message = (
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) reached "
+            f"and the optimization hasn't converged yet{which}."
+        )
+    warn(message, ConvergenceWarning)
+
+
+def _largest_scale(X):
+    """The largest absolute value, found without a copy of X."""
+    values = X.data if sparse.issparse(X) else X
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
