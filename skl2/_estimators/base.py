@@ -44,7 +44,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
     """
 
     # Set by a search that trains its candidates as stacks, see ``SharedFits``.
-    _seat: Any = None
+    _location: Any = None
     _parameters: dict
     # Whether y must be numbers.
     _y_numeric: bool
@@ -105,14 +105,13 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         )
         if not getattr(self, "_skl_callbacks", None):
             return self._fit(X, y, sample_weight, validation=validation)
-        banked = self._seat is not None and self._seat.bank.active
         fit_with_callbacks(
             self,
             X,
             y,
             sample_weight,
             # In a stack the epochs are those of all its members.
-            0 if banked else self.max_iter,
+            0 if self._shared_fits is not None else self.max_iter,
             lambda listeners: self._fit(
                 X, y, sample_weight, validation=validation, listeners=listeners
             ),
@@ -140,11 +139,17 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             self._warn_of_the_end(problem.settings, results)
         return self
 
+    @property
+    def _shared_fits(self):
+        """The active ``SharedFits`` of a search, or None."""
+        location = self._location
+        active = location is not None and location.shared_fits.active
+        return location.shared_fits if active else None
+
     def _stream(self):
         """The stream of `random_state`; candidates of a search share one for None."""
-        seat = self._seat
-        if self.random_state is None and seat is not None and seat.bank.active:
-            return np.random.RandomState(seat.bank.seed)
+        if self.random_state is None and self._shared_fits is not None:
+            return np.random.RandomState(self._shared_fits.seed)
         return check_random_state(self.random_state)
 
     def _make_networks(self, continues):
@@ -167,8 +172,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _train(self, problem, members, alone, listeners):
         """Train a stack, or let a search train all its candidates."""
-        if self._seat is not None and self._seat.bank.active and not alone:
-            return self._seat.bank.results(self, self._seat, problem, members)
+        if self._shared_fits is not None and not alone:
+            return self._shared_fits.results(self, self._location, problem, members)
         for listener in listeners:
             listener.start(problem.settings, len(members))
         if self.verbose:
@@ -187,8 +192,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     def __sklearn_clone__(self):
         cloned = super().__sklearn_clone__()
-        if self._seat is not None and not self._seat.bank.finished:
-            cloned._seat = self._seat
+        if self._location is not None and not self._location.shared_fits.finished:
+            cloned._location = self._location
         return cloned
 
     @contextmanager
@@ -244,8 +249,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         networks = self._make_networks(continues)
         settings = make_settings(self, data, loss, partial)
         own = make_member(self, data, loss, self._stream())
-        if self._seat is not None:
-            own.alpha = own.alpha * self._seat.bank.share_of_rows(data)
+        if self._location is not None:
+            own.alpha = own.alpha * self._location.shared_fits.share_of_rows(data)
         members = [replace(own, random_state=network._stream()) for network in networks]
         if continues:
             for network, member in zip(networks, members, strict=True):
@@ -262,7 +267,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         None if the parameters are invalid, or would make another training set.
         """
         other = type(self)(**deepcopy(params))._like(self)
-        other._seat = self._seat
+        other._location = self._location
         try:
             with warnings.catch_warnings():
                 # Its own fit warns.
@@ -402,8 +407,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         left = unfinished(settings, results)
         if not left:
             return
-        if self._seat is not None and self._seat.bank.sums_up:
-            self._seat.bank.n_unconverged += 1
+        if self._location is not None and self._location.shared_fits.sums_up:
+            self._location.shared_fits.n_unconverged += 1
         else:
             warn_of_unfinished(self, left, len(results))
 

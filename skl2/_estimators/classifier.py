@@ -412,7 +412,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         y : ndarray of shape (n_samples,), or (n_samples, n_outputs) for multilabel
         """
-        return self._targets.decode(self._raw_predict(X).T)
+        raw = self._raw_predict(X)
+        return self._targets.decode(raw.T)
 
     def predict_proba(self, X):
         """Probability of every class, strictly between 0 and 1.

@@ -157,8 +157,8 @@ class _AdaptiveSearch(BaseSearchCV):
         self._data = X, y, routed.estimator.fit
         self._network_path = _find_network(self.estimator, self.network)
         self.cv = self._splitter(y)
-        self._bank.sums_up = True
-        self._bank.records = [] if self.return_path else None
+        self._shared_fits.sums_up = True
+        self._shared_fits.records = [] if self.return_path else None
         try:
             super().fit(X, y, **params)
         finally:
@@ -198,11 +198,11 @@ class _AdaptiveSearch(BaseSearchCV):
         return HeldOutLoss(loss, getattr(network, "huber_delta", 1.35)), "score"
 
     def _warn_of_unconverged(self):
-        bank = self._bank
-        if bank.n_unconverged:
+        fits = self._shared_fits
+        if fits.n_unconverged:
             _, network = _find_network(self.estimator, self.network)
             warn(
-                f"{bank.n_unconverged} of {bank.n_fits} fits of the search reached "
+                f"{fits.n_unconverged} of {fits.n_fits} fits of the search reached "
                 f"max_iter={network.max_iter}, or stopped before they converged. "
                 "Increase max_iter, or use learning_rate='cosine', which ends there.",
                 ConvergenceWarning,
@@ -210,7 +210,7 @@ class _AdaptiveSearch(BaseSearchCV):
 
     def _add_path(self):
         """Sparsity and live inputs of each candidate, means over the folds."""
-        records = self._bank.records
+        records = self._shared_fits.records
         if records is None:
             return
         n_candidates = len(self.cv_results_["params"])
@@ -283,7 +283,7 @@ class _AdaptiveSearch(BaseSearchCV):
             if not candidates or given_alphas(self.alphas) is None:
                 found = self._probed(clone(self.estimator).set_params(**params), path)
                 scale = found.scale
-                self._bank.total_weight = found.total_weight
+                self._shared_fits.total_weight = found.total_weight
             if scale == 0.0:
                 # Nothing to learn (y is constant): any λ gives the same model.
                 scale = 1.0
@@ -296,14 +296,14 @@ class _AdaptiveSearch(BaseSearchCV):
         X, y, fit_params = self._data
         network = estimator.get_params()[path] if path else estimator
         network.set_params(alpha=0.0)
-        network._seat = Location(_ScaleProbe(), path, network)
-        self._bank.open([])
+        network._location = Location(_ScaleProbe(), path, network)
+        self._shared_fits.start([])
         try:
             estimator.fit(X, y, **fit_params)
         except _Found as found:
             return found
         finally:
-            self._bank.pause()
+            self._shared_fits.stop()
         raise ValueError(
             f"{type(estimator).__name__} was fitted without its network {path!r}: "
             "there is no alpha to search."

@@ -1,20 +1,19 @@
 """Trains the candidates of a search as stacks, behind scikit-learn's own search.
 
 A search clones the estimator once for every candidate and fold, and calls ``fit`` on
-each clone. A bank is attached to the multi-layer perceptrons inside that estimator, and
-clones carry it along. The first ``fit`` on a training set lets the bank train all
+each clone. ``SharedFits`` are attached to the multi-layer perceptrons inside that
+estimator, and clones take them over. The first ``fit`` on a training set trains all
 candidates of that set together; the later ones find their result. Which result is
 theirs is decided by what the engine would be given (``Problem``, ``Member``), so
 that a result is that of the same fit alone, whatever the search does around it.
 """
 
-import pickle
 import shutil
 import tempfile
 from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import replace
-from pathlib import Path
+from pickle import PicklingError
 
 import joblib
 import numpy as np
@@ -32,19 +31,19 @@ from skl2._engine.threads import (
 # Bytes that a chunk of a stack works on in a step. Above it the arrays of the members
 # push each other out of the cache, and smaller chunks are faster.
 CHUNK_BYTES = 4 << 20
-# Bytes of transformed training sets kept in memory, beyond which they go to disk.
-CACHE_BYTES = 64 << 20
+# What is raised for values that cannot be pickled, by Python's versions.
+UNPICKLABLE = (PicklingError, TypeError, AttributeError)
 
 
 def _nothing():
-    """What a bank is in another process."""
+    """What replaces shared fits in another process."""
 
 
 def _hash(value):
     """joblib's hash, or None for what cannot be pickled (and is then not shared)."""
     try:
         return joblib.hash(value)
-    except (pickle.PicklingError, TypeError, AttributeError):
+    except UNPICKLABLE:
         return None
 
 
@@ -59,17 +58,18 @@ class SharedFits:
     Notes
     -----
     The chunks of a stack are joblib tasks: threads, unless a backend was chosen by
-    ``joblib.parallel_config`` (a dask cluster then trains stacks). A bank pickles to
-    None: what is cloned into another process trains on its own.
+    ``joblib.parallel_config`` (a dask cluster then trains stacks). Shared fits
+    pickle to None: a clone in another process trains on its own.
     """
 
     def __init__(self, n_jobs=None):
         self._backend, self.n_jobs = active_backend(n_jobs)
         self._candidates = []
         self._results = {}
-        # Between `open` and `close` fits ask the bank; after `finish` clones lose it.
-        self.active = self.finished = False
-        self.preprocessing = PreprocessingCache(self)
+        # Between `start` and `stop` fits are shared; after `finish` clones train alone.
+        self.active = False
+        self.finished = False
+        self.memory = TemporaryMemory(self)
         self._seed = None
         # m of all rows, where a search keeps λ/m: folds get their share of λ.
         self.total_weight = None
@@ -86,8 +86,8 @@ class SharedFits:
     def __deepcopy__(self, memo):
         return self
 
-    def open(self, candidates):
-        """Take the candidates (dicts of parameters) that are fitted from now on."""
+    def start(self, candidates):
+        """Share the fits of these candidates (dicts of parameters) from now on."""
         self._candidates = list(candidates)
         self._descriptions = {}
         self.active = True
@@ -100,15 +100,15 @@ class SharedFits:
         with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
             return _one_blas_thread(joblib.effective_n_jobs(self.n_jobs) > 1)
 
-    def pause(self):
+    def stop(self):
         """Forget the results; fits from now on train on their own."""
         self.active = False
         self._results.clear()
 
     def close(self):
-        """Also forget what preprocessing has made."""
-        self.pause()
-        self.preprocessing.clear()
+        """Also delete the results of preprocessing."""
+        self.stop()
+        self.memory.close()
 
     def share_of_rows(self, data):
         """What λ of all rows is multiplied by on a part of them: λ/m stays the same."""
@@ -117,10 +117,10 @@ class SharedFits:
         )
 
     def finish(self):
-        """From now on clones do not carry the bank any more: the refit is to come."""
+        """Let clones train on their own from now on: the refit comes next."""
         self.finished = True
 
-    def results(self, estimator, seat, problem, members):
+    def results(self, estimator, location, problem, members):
         """The training results of `estimator`; see ``train_stack``.
 
         Raises what the training of its stack has raised, as its own fit would.
@@ -129,8 +129,8 @@ class SharedFits:
         ----------
         estimator : MLPClassifier or MLPRegressor
             The estimator that is being fitted.
-        seat : Location
-            Where in the searched estimator it sits.
+        location : Location
+            Its place inside the searched estimator.
         problem : Problem
         members : list of Member
 
@@ -142,7 +142,7 @@ class SharedFits:
         keys = [(digest, problem.settings, member.key()) for member in members]
         if not all(key in self._results for key in keys):
             described = [(problem, members)]
-            for params in self._companions(estimator, seat):
+            for params in self._companions(estimator, location):
                 described.append(estimator._with_parameters(params, problem.data))
             todo: dict = {}
             for other, own in filter(None, described):
@@ -169,12 +169,13 @@ class SharedFits:
             self._seed = np.random.randint(np.iinfo(np.int32).max)  # noqa: NPY002
         return self._seed
 
-    def _companions(self, estimator, seat):
+    def _companions(self, estimator, location):
         """Parameters of the candidates that may share this estimator's data."""
-        if seat.path not in self._descriptions:
-            self._descriptions[seat.path] = seat.describe(self._candidates)
-        described = self._descriptions[seat.path]
-        own = _hash(seat.parameters(estimator))
+        path = location.path
+        if path not in self._descriptions:
+            self._descriptions[path] = location.describe(self._candidates)
+        described = self._descriptions[path]
+        own = _hash(location.parameters(estimator))
         groups = {
             group
             for group, key, _ in described
@@ -269,14 +270,15 @@ class Location:
 
     Parameters
     ----------
-    bank : Bank
+    shared_fits : SharedFits
     path : str
         Name of the parameter that holds it, '' for the estimator itself.
     estimator : MLPClassifier or MLPRegressor
     """
 
-    def __init__(self, bank, path, estimator):
-        self.bank, self.path = bank, path
+    def __init__(self, shared_fits, path, estimator):
+        self.shared_fits = shared_fits
+        self.path = path
         self._base = self.parameters(estimator)
 
     def __reduce__(self):
@@ -312,65 +314,45 @@ class Location:
         return described
 
 
-class PreprocessingCache:
-    """In-memory stand-in for ``Pipeline.memory``: each step is fitted once per fold.
+class TemporaryMemory(joblib.Memory):
+    """A joblib.Memory for the pipelines of a search: each step is fitted once per fold.
 
-    What exceeds ``CACHE_BYTES`` is kept in a temporary folder.
+    It keeps results in a temporary folder. It is None in a clone for the refit, and in
+    another process. Steps that cannot be hashed are fitted each time.
+
+    Parameters
+    ----------
+    shared_fits : SharedFits
     """
 
-    def __init__(self, bank):
-        self._bank = bank
-        self._found = {}
-        self._bytes = 0
-        self._folder = None
+    def __init__(self, shared_fits):
+        self._shared_fits = shared_fits
+        self._folder = tempfile.mkdtemp(prefix="skl2-")
+        super().__init__(self._folder, verbose=0)
 
     def __reduce__(self):
         return _nothing, ()
 
     def __deepcopy__(self, memo):
         # ``clone`` copies a Pipeline's memory this way.
-        return None if self._bank.finished else self
+        return None if self._shared_fits.finished else self
 
-    def cache(self, function, ignore=(), **_):
-        """`function` with a memory, as ``joblib.Memory.cache`` makes it."""
+    def cache(self, func, ignore=(), **options):
+        """`func` with a memory, see ``joblib.Memory.cache``."""
+        remembered = super().cache(func, ignore=list(ignore), **options)
 
-        def cached(*args, **kwargs):
-            if not self._bank.active:
-                return function(*args, **kwargs)
-            named = {k: v for k, v in kwargs.items() if k not in ignore}
-            key = _hash((args, named))
-            if key is None:
-                return function(*args, **kwargs)
-            if key not in self._found:
-                value = function(*args, **kwargs)
-                self._keep(key, value)
-                return value
-            value = self._found[key]
-            if isinstance(value, Path):
-                return joblib.load(value)
-            # A later step may work in place.
-            return deepcopy(value)
+        def call(*args, **kwargs):
+            try:
+                return remembered(*args, **kwargs)
+            except UNPICKLABLE:
+                hashed = {k: v for k, v in kwargs.items() if k not in ignore}
+                if _hash((args, hashed)) is not None:
+                    # The step itself has failed.
+                    raise
+                return func(*args, **kwargs)
 
-        return cached
+        return call
 
-    def _keep(self, key, value):
-        size = sum(
-            getattr(getattr(value[0], name, None), "nbytes", 0)
-            for name in ("data", "indices", "indptr")
-        )
-        if self._bytes + size > CACHE_BYTES:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="skl2-"))
-            joblib.dump(value, self._folder / key)
-            value = self._folder / key
-        else:
-            self._bytes += size
-            value = deepcopy(value)
-        self._found[key] = value
-
-    def clear(self):
-        self._found.clear()
-        self._bytes = 0
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+    def close(self):
+        """Delete the folder."""
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -24,29 +24,29 @@ def own_parts(estimator):
     return [(path, p) for path, p in parts if not path.startswith(tuple(inner))]
 
 
-def _attach(bank, estimator):
-    """Attach `bank` to the perceptrons and pipelines inside; are there any?"""
+def _attach(shared_fits, estimator):
+    """Attach shared fits to the perceptrons and pipelines inside; are there any?"""
     found = False
     for path, part in own_parts(estimator):
         if isinstance(part, BaseMLP):
-            part._seat = Location(bank, path, part)
+            part._location = Location(shared_fits, path, part)
             found = True
         elif isinstance(part, Pipeline) and part.memory is None:
-            part.memory = bank.preprocessing
+            part.memory = shared_fits.memory
     return found
 
 
-def _detach(bank, estimator):
-    # A scorer may go on holding it.
+def _detach(shared_fits, estimator):
+    # A scorer may still hold the estimator.
     for _, part in _parts(estimator):
         if isinstance(part, BaseMLP):
-            part.__dict__.pop("_seat", None)
-        elif isinstance(part, Pipeline) and part.memory is bank.preprocessing:
+            part.__dict__.pop("_location", None)
+        elif isinstance(part, Pipeline) and part.memory is shared_fits.memory:
             part.memory = None
 
 
 class StackedSearch:
-    """Mixin: lets a bank train the candidates of each fold as stacks."""
+    """Mixin: the candidates of each fold are trained as stacks."""
 
     estimator: Any
 
@@ -69,46 +69,44 @@ class StackedSearch:
         estimator = self.estimator
         if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
             return super().fit(X, y, **params)  # type: ignore[misc]
-        bank, attached = self._shared_fits(), clone(estimator)
-        if not _attach(bank, attached):
+        attached = clone(estimator)
+        shared_fits = SharedFits(self.n_jobs)
+        if not _attach(shared_fits, attached):
             return super().fit(X, y, **params)  # type: ignore[misc]
         # Works on a copy: other threads may fit this object at the same time.
         search = copy(self)
         search.estimator = attached
-        search._bank = bank
+        search._shared_fits = shared_fits
         try:
-            # The bank's tasks are the parallel part; the search around them runs here,
-            # where the bank is.
+            # Training is the parallel part. The search around it runs in this process,
+            # which holds the shared fits.
             with joblib.parallel_config(backend="sequential"):
                 super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
         finally:
-            bank.close()
-            _detach(bank, attached)
-            del search._bank
+            shared_fits.close()
+            _detach(shared_fits, attached)
+            del search._shared_fits
             search.estimator = estimator
             vars(self).update(vars(search))
         return self
 
-    def _shared_fits(self):
-        return SharedFits(self.n_jobs)
-
     def _run_search(self, evaluate_candidates, callback_ctx=None):
-        bank: Any = getattr(self, "_bank", None)
+        shared_fits: Any = getattr(self, "_shared_fits", None)
 
         def evaluate(candidates, *args, **kwargs):
             candidates = list(candidates)
-            bank.open(candidates)
+            shared_fits.start(candidates)
             try:
-                with bank.one_blas_thread():
+                with shared_fits.one_blas_thread():
                     return evaluate_candidates(candidates, *args, **kwargs)
             finally:
-                bank.pause()
+                shared_fits.stop()
 
-        own = evaluate_candidates if bank is None else evaluate
+        own = evaluate_candidates if shared_fits is None else evaluate
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
         super()._run_search(own, **context)  # type: ignore[misc]
-        if bank is not None:
-            bank.finish()
+        if shared_fits is not None:
+            shared_fits.finish()
 
 
 class StackedGridSearchCV(StackedSearch, GridSearchCV):

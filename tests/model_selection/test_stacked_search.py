@@ -203,11 +203,11 @@ def assert_same_search(ours, theirs):
 
 @pytest.fixture
 def trainings(monkeypatch):
-    """What was trained: `stacks`, sizes of those of banks; `alone`, number of fits."""
+    """What was trained: `stacks`, sizes of the shared ones; `alone`, number of fits."""
     found = SimpleNamespace(stacks=[], alone=0, threads={})
     train_stack = _shared_fits.train_stack
 
-    def in_bank(problem, members):
+    def shared(problem, members):
         found.stacks.append(len(members))
         if threading.get_ident() not in found.threads:
             # Slow to ask for, so once in each thread.
@@ -221,7 +221,7 @@ def trainings(monkeypatch):
     def clear():
         found.stacks, found.alone = [], 0
 
-    monkeypatch.setattr(_shared_fits, "train_stack", in_bank)
+    monkeypatch.setattr(_shared_fits, "train_stack", shared)
     monkeypatch.setattr(base, "train_stack", in_fit)
     found.clear = clear
     return found
@@ -926,7 +926,6 @@ def counting(**mlp):
     return Pipeline([("scale", CountingScaler()), ("mlp", Classifier(**mlp))])
 
 
-@pytest.mark.parametrize("cache_bytes", [None, 0], ids=["memory", "disk"])
 @pytest.mark.parametrize(
     "grid, n_settings",
     [
@@ -937,11 +936,9 @@ def counting(**mlp):
     ],
 )
 def test_preprocessing_is_fitted_once_per_fold(
-    grid, n_settings, cache_bytes, counted, monkeypatch, tmp_path
+    grid, n_settings, counted, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    if cache_bytes is not None:
-        monkeypatch.setattr(_shared_fits, "CACHE_BYTES", cache_bytes)
     StackedGridSearchCV(counting(), grid, cv=3).fit(X_iris, y_iris)
     assert counted == [40] * 3 * n_settings + [60]
     assert list(tmp_path.iterdir()) == []
@@ -1099,12 +1096,12 @@ HOLDERS = {
 }
 
 
-def traces_of_a_bank(thing):
+def traces_of_shared_fits(thing):
     return [
         part
         for part in inside(thing)
         if type(part).__module__ == "skl2.model_selection._shared_fits"
-        or "_seat" in getattr(part, "__dict__", {})
+        or "_location" in getattr(part, "__dict__", {})
         or (isinstance(part, Pipeline) and part.memory is not None)
     ]
 
@@ -1150,9 +1147,9 @@ def test_leaves_no_traces(holder, options, error):
             search.fit(X, y)
     assert search.estimator is model
     assert fingerprint(model) == before
-    assert traces_of_a_bank(search) == []
+    assert traces_of_shared_fits(search) == []
     copy = pickle.loads(pickle.dumps(search))
-    assert traces_of_a_bank([copy, clone(search)]) == []
+    assert traces_of_shared_fits([copy, clone(search)]) == []
     if error is None:
         assert_array_equal(copy.predict(X), search.predict(X))
         assert_same_networks(copy.best_estimator_, search.best_estimator_)
@@ -1164,7 +1161,6 @@ def test_leaves_no_files_and_limits(
     options, error, n_jobs, two_threads, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(_shared_fits, "CACHE_BYTES", 0)
     monkeypatch.setattr("skl2._engine.threads.THREADED_PASS", 0)
     options = {"cv": 3, "n_jobs": n_jobs, **options}
     grid = {"mlp__alpha": options.pop("values", [1.0, 10.0])}
@@ -1193,7 +1189,7 @@ def test_a_refit_that_fails_leaves_no_traces():
     search = StackedGridSearchCV(Pipeline(steps), {"mlp__alpha": ALPHAS}, cv=3)
     with pytest.raises(RuntimeError, match="too many rows"):
         search.fit(X_iris, y_iris)
-    assert traces_of_a_bank(search) == []
+    assert traces_of_shared_fits(search) == []
 
 
 def test_a_search_can_be_repeated(trainings):
@@ -1209,8 +1205,8 @@ def test_what_leaves_the_process_trains_on_its_own(trainings):
 
     def score_a_copy(estimator, X, y):
         copies.append(pickle.loads(pickle.dumps(estimator)))
-        assert isinstance(estimator["mlp"]._seat, _shared_fits.Location)
-        assert copies[-1]["mlp"]._seat is None
+        assert isinstance(estimator["mlp"]._location, _shared_fits.Location)
+        assert copies[-1]["mlp"]._location is None
         assert copies[-1].memory is None
         return copies[-1].score(X, y)
 
@@ -1225,7 +1221,7 @@ def test_what_leaves_the_process_trains_on_its_own(trainings):
 
 
 def test_a_network_fitted_in_the_scorer_is_not_mixed_up():
-    # While the bank is active: other rows, then other weights, targets, parameters.
+    # While fits are shared: other rows, then other weights, targets, parameters.
     def refit_and_score(estimator, X, y):
         for params, y_other, weight in [
             ({}, y, None),
@@ -1285,7 +1281,7 @@ def test_two_searches_at_once(shared, two_threads):
     for k in range(2):
         theirs = GridSearchCV(models[k], grids[k], cv=3).fit(X_iris, y_iris)
         assert_same_search(ours[k], theirs)
-        assert traces_of_a_bank(ours[k]) == []
+        assert traces_of_shared_fits(ours[k]) == []
         assert fingerprint(models[k]) == before[k]
     assert blas_threads() == {2}
 
@@ -1339,7 +1335,7 @@ def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
     while endless.now or blas_threads() != {2}:
         assert time.monotonic() < start + 60
         time.sleep(0.01)
-    assert traces_of_a_bank(search) == []
+    assert traces_of_shared_fits(search) == []
 
 
 # ---------------------------------------------------------------- callbacks
