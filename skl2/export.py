@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import neural_network
-from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
 from skl2._engine.losses import (
@@ -25,6 +24,7 @@ from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.prediction import check_perceptron
 from skl2._estimators.regressor import MLPRegressor
 from skl2._estimators.targets import ClassTargets
+from skl2._sklearn_compat import set_labels, was_multilabel
 
 
 def _dense(coef):
@@ -201,12 +201,7 @@ def to_sklearn(estimator):
         if hasattr(estimator, name):
             setattr(exported, name, deepcopy(getattr(estimator, name)))
     if classifier:
-        targets = estimator.classes_
-        if estimator._targets.multilabel:
-            targets = np.eye(len(targets), dtype=int)
-            targets = np.vstack([targets, targets.sum(axis=0, keepdims=True)])
-        exported.classes_ = estimator.classes_
-        exported._label_binarizer = LabelBinarizer().fit(targets)
+        set_labels(exported, estimator.classes_, estimator._targets.multilabel)
     return exported
 
 
@@ -228,9 +223,7 @@ def from_sklearn(estimator):
     if isinstance(estimator, neural_network.MLPClassifier):
         imported = MLPClassifier(**estimator.get_params())
         imported.classes_ = np.asarray(estimator.classes_)
-        y_type = estimator._label_binarizer.y_type_
-        multilabel = y_type.startswith("multilabel")
-        imported._targets = ClassTargets(imported.classes_, multilabel)
+        imported._targets = ClassTargets(imported.classes_, was_multilabel(estimator))
         softmax = estimator.out_activation_ == "softmax"
         loss: Loss = MultinomialLogLoss() if softmax else BinaryLogLoss()
     elif isinstance(estimator, neural_network.MLPRegressor):

@@ -24,6 +24,50 @@ MODULES += ["skl2.preprocessing", "skl2.augmentation"]
 INTERNAL = {"skl2.augmentation": {"Augmentation"}}
 
 
+# Parameters and attributes whose text differs, since targets do.
+OF_THEIR_OWN = {"early_stopping", "scoring", "n_estimators", "estimators_"}
+
+
+def entries(estimator):
+    """Parameters and attributes of a class, by name, with the text of each."""
+    text = cleandoc(estimator.__doc__)
+    start = text.index("Parameters\n---")
+    found = re.split(
+        r"^(?=\w[\w, ]* : )", text[start : text.index("See Also")], flags=re.M
+    )
+    return {entry.split(" : ")[0]: entry.strip() for entry in found[1:]}
+
+
+def test_classifier_and_regressor_describe_what_they_share_in_the_same_words():
+    classifier, regressor = entries(MLPClassifier), entries(MLPRegressor)
+    shared = classifier.keys() & regressor.keys()
+    assert len(shared) > 45
+    assert {n for n in shared if classifier[n] != regressor[n]} == OF_THEIR_OWN
+    notes = [
+        cleandoc(e.__doc__).split("Notes\n")[1].split("References\n")[0]
+        for e in (MLPClassifier, MLPRegressor)
+    ]
+    assert notes[0] == notes[1]
+
+
+def test_modules_are_attributes_that_are_imported_on_first_use():
+    code = """
+import sys
+import skl2
+assert not [name for name in skl2._MODULES if f"skl2.{name}" in sys.modules]
+for name in skl2._MODULES:
+    assert name in dir(skl2)
+    assert getattr(skl2, name) is sys.modules[f"skl2.{name}"]
+try:
+    skl2.nothing
+except AttributeError as error:
+    assert "'skl2' has no attribute 'nothing'" in str(error)
+else:
+    raise AssertionError("skl2.nothing exists")
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def blocks(page):
     return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.M | re.S)
 

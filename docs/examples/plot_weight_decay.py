@@ -73,7 +73,7 @@ def trajectory(solver, n_steps, **params):
 
 # %%
 # The steps written out by hand: gradient descent on the loss alone, and before each
-# step the weights are multiplied by 1 - αλ/m.
+# step the weights are multiplied by 1 - ηλ/m.
 
 
 def decay_by_hand(n_steps):

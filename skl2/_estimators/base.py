@@ -18,7 +18,7 @@ from skl2._engine.solvers.stochastic import Printer
 from skl2._engine.stack import Problem, one_by_one, train_stack
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
-from skl2._estimators.callbacks import CallbackSupportMixin, fit_with_callbacks
+from skl2._estimators.callbacks import fit_with_callbacks
 from skl2._estimators.checks import checked_rows, validation_rows
 from skl2._estimators.description import layer_sizes, make_member, make_settings
 from skl2._estimators.diagnosis import (
@@ -30,6 +30,7 @@ from skl2._estimators.diagnosis import (
 from skl2._estimators.ensemble import averaged
 from skl2._estimators.prediction import FittedNetwork
 from skl2._estimators.warm_start import continue_from
+from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of
 
 # What an estimator learns from its training data before training.
 LEARNED_FROM_DATA = ("n_features_in_", "feature_names_in_", "classes_", "_targets")
@@ -103,7 +104,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         validation = validation_rows(
             self.early_stopping, X_val, y_val, sample_weight_val
         )
-        if not getattr(self, "_skl_callbacks", None):
+        if not callbacks_of(self):
             return self._fit(X, y, sample_weight, validation=validation)
         fit_with_callbacks(
             self,

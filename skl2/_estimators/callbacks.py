@@ -2,29 +2,21 @@
 
 import numpy as np
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:  # scikit-learn < 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for that of newer versions of scikit-learn."""
-
-    def with_callbacks(method):
-        return method
+from skl2._sklearn_compat import callback_context, with_callbacks
 
 
 @with_callbacks
 def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
-    """Call ``train(listeners)`` as a task that the estimator's callbacks hear of.
+    """Call ``train(listeners)`` as a task of which the callbacks are told.
 
     Parameters
     ----------
     n_epochs : int
-        Largest number of epochs; 0 where they can't be told apart, as in a stack.
+        Largest number of epochs; 0 where the epochs are those of a whole stack.
     """
     n_networks = estimator.n_estimators
     n_subtasks = n_epochs if n_networks == 1 or n_epochs == 0 else n_networks
-    context = estimator._init_callback_context(max_subtasks=n_subtasks)
+    context = callback_context(estimator, n_subtasks)
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     tasks = EpochTasks(context, estimator, X, y, sample_weight)
     train([tasks] if n_epochs else [])
@@ -35,7 +27,7 @@ def fit_with_callbacks(estimator, X, y, sample_weight, n_epochs, train):
 
 
 class EpochTasks:
-    """A listener that makes of each epoch a task that callbacks hear of.
+    """A listener that tells callbacks of each epoch, as a task.
 
     The epochs of an ensemble belong to tasks called 'network', one for each of them.
     The ``fitted_estimator`` that callbacks get is a copy that predicts as if the
@@ -53,7 +45,8 @@ class EpochTasks:
     """
 
     def __init__(self, context, estimator, X, y, sample_weight):
-        self.context, self.estimator = context, estimator
+        self.context = context
+        self.estimator = estimator
         self.arguments = {"estimator": estimator, "X": X, "y": y}
         if sample_weight is not None:
             self.arguments["metadata"] = {"sample_weight": sample_weight}

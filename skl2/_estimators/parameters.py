@@ -1,5 +1,6 @@
 """What each constructor parameter may be, and the errors that say so."""
 
+from collections.abc import Sequence
 from math import isfinite
 from numbers import Integral, Real
 
@@ -37,9 +38,12 @@ class Number:
     """A finite number of a kind in an interval, given as in '[0, 1)'."""
 
     def __init__(self, kind, interval, infinity=False):
-        self.kind, self.interval, self.infinity = kind, interval, infinity
+        self.kind = kind
+        self.interval = interval
+        self.infinity = infinity
         low, high = interval[1:-1].split(",")
-        self.low, self.high = float(low), float(high)
+        self.low = float(low)
+        self.high = float(high)
 
     def accepts(self, value):
         if self.infinity and isinstance(value, Real) and value == np.inf:
@@ -205,14 +209,24 @@ def stochastic_regularizers(estimator):
 
 def check_hidden_layer_sizes(value):
     """The hidden layers as a list of ints >= 1; () is a linear model."""
-    sizes = value if np.iterable(value) and not isinstance(value, str) else [value]
+    sizes = [value] if isinstance(value, Integral) else values_of(value)
     one = Number(Integral, "[1, inf)")
-    if not all(one.accepts(size) for size in sizes):
+    if sizes is None or not all(one.accepts(size) for size in sizes):
         raise ValueError(
             "hidden_layer_sizes must be > 0, got "
             f"{value!r}: expected integers >= 1, one a hidden layer, or () for none."
         )
     return [int(size) for size in sizes]
+
+
+def values_of(value):
+    """The values of a sequence or an array as a list; None for all else.
+
+    Iterators, sets and dicts are no sequences: they can be read once, or have no order.
+    """
+    sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    array = hasattr(value, "__array__") and np.ndim(value) > 0
+    return list(value) if sequence or array else None
 
 
 def check_alpha(alpha, n_weight_layers):
@@ -243,11 +257,9 @@ def check_dropout(dropout, n_hidden_layers):
     one = Number(Real, "[0, 1)")
     if dropout is None or one.accepts(dropout):
         rates = [0.0] + [float(dropout or 0.0)] * n_hidden_layers
-    elif np.iterable(dropout) and not isinstance(dropout, str):
-        rates = list(dropout)
     else:
-        rates = [np.nan]
-    if not all(one.accepts(rate) for rate in rates):
+        rates = values_of(dropout)
+    if rates is None or not all(one.accepts(rate) for rate in rates):
         raise ValueError(
             "dropout must be None, a number in [0, 1) for every hidden layer, or a "
             "sequence of such, one for the input and one for each hidden layer. Got "

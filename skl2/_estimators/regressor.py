@@ -42,7 +42,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         - 'lbfgs': full-batch quasi-Newton; L1 parts by bound constraints,
           'group_l1' by proximal steps.
         - 'sgd': gradient descent, with momentum. With `momentum=0` and L2 it is weight
-          decay, W ← (1 - αλ/m) W - α (from backprop).
+          decay, W ← (1 - ηλ/m) W - η G, G the gradient of the mean loss.
         - 'adam': the L2 gradient joins the loss gradient (``torch.optim.Adam``).
         - 'adamw': decoupled decay (``torch.optim.AdamW`` with weight_decay=λ/m); its
           fixed points are not the minima of J.
@@ -67,7 +67,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ignores it with 'adam'.)
 
     learning_rate_init : float, default=0.001
-        α, the (initial) learning rate of the stochastic solvers.
+        η, the (initial) learning rate of the stochastic solvers.
 
     power_t : float, default=0.5
         Exponent of 'invscaling'.
@@ -89,7 +89,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     verbose : bool or int, default=False
         Whether to print a line an iteration. From scikit-learn 1.9 on callbacks
-        (``set_callbacks``) hear of each epoch as well.
+        (``set_callbacks``) are told of each epoch as well.
 
     warm_start : bool, default=False
         Whether `fit` goes on from the previous fit: weights, optimizer state,

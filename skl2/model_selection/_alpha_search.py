@@ -15,7 +15,6 @@ from sklearn.model_selection import (
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import type_of_target
 
@@ -29,6 +28,7 @@ from skl2._estimators.parameters import (
     Seed,
     check_parameters,
 )
+from skl2._sklearn_compat import BaseSearchCV, fit_params_of
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
 from skl2.model_selection._path import alpha_parameter
@@ -153,8 +153,8 @@ class _AdaptiveSearch(BaseSearchCV):
         with warnings.catch_warnings():
             # scikit-learn's search says again what it has to say of the scorers.
             warnings.simplefilter("ignore")
-            routed = self._get_routed_params_for_fit(params)
-        self._data = X, y, routed.estimator.fit
+            fit_params = fit_params_of(self, params)
+        self._data = X, y, fit_params
         self._network_path = _find_network(self.estimator, self.network)
         self.cv = self._splitter(y)
         self._shared_fits.sums_up = True

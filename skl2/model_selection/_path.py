@@ -15,7 +15,7 @@ from skl2._estimators.diagnosis import check_finite
 from skl2._estimators.regressor import MLPRegressor
 
 
-@dataclass
+@dataclass(repr=False)
 class RegularizationPath:
     """Fits along ascending λs.
 
@@ -49,6 +49,21 @@ class RegularizationPath:
     validation_loss: np.ndarray | None = None
     coefs: list | None = None
     intercepts: list | None = None
+
+    def __repr__(self):
+        first, last = self.n_live_inputs[0], self.n_live_inputs[-1]
+        lines = [
+            f"RegularizationPath of {len(self.alphas)} λs, {self.alphas[0]:.3g} to "
+            f"{self.alphas[-1]:.3g}",
+            f"  live inputs: {first:g} to {last:g}",
+        ]
+        if self.scores.size:
+            best = self.index()
+            lines.append(
+                f"  best mean score: {self.mean_scores[best]:.4g} at λ = "
+                f"{self.alphas[best]:.3g}"
+            )
+        return "\n".join(lines)
 
     @property
     def mean_scores(self):

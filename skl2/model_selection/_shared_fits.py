@@ -63,7 +63,9 @@ class SharedFits:
     """
 
     def __init__(self, n_jobs=None):
-        self._backend, self.n_jobs = active_backend(n_jobs)
+        backend, n_jobs = active_backend(n_jobs)
+        self._backend = backend
+        self.n_jobs = n_jobs
         self._candidates = []
         self._results = {}
         # Between `start` and `stop` fits are shared; after `finish` clones train alone.

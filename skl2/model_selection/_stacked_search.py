@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 
 from skl2._estimators.base import BaseMLP
+from skl2._sklearn_compat import run_search
 from skl2.model_selection._shared_fits import Location, SharedFits
 
 
@@ -103,8 +104,7 @@ class StackedSearch:
                 shared_fits.stop()
 
         own = evaluate_candidates if shared_fits is None else evaluate
-        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        super()._run_search(own, **context)  # type: ignore[misc]
+        run_search(super()._run_search, own, callback_ctx)  # type: ignore[misc]
         if shared_fits is not None:
             shared_fits.finish()
 

@@ -20,11 +20,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.base import BaseMLP
-from skl2._estimators.callbacks import CallbackSupportMixin
 from skl2._estimators.checks import check_weights
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.parameters import Choice, Number, Seed, Verbosity
 from skl2._estimators.regressor import MLPRegressor
+from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of
 from skl2.model_selection._alpha_search import AlphaSearchCV
 from skl2.model_selection._table_average import average_pipelines, in_units
 from skl2.model_selection._table_columns import (
@@ -161,7 +161,7 @@ class BaseTableEstimator(CallbackSupportMixin, BaseEstimator, ABC):
             random_state=seed,
             verbose=self.verbose,
         )
-        callbacks = getattr(self, "_skl_callbacks", ())
+        callbacks = callbacks_of(self)
         return search.set_callbacks(*callbacks) if callbacks else search
 
     def _network_parameters(self, plan, seed):

@@ -127,6 +127,12 @@ PARAMETERS = [
             [4, None],
             [[4, 4]],
             np.array([2.5]),
+            # They can be read once, or have no order.
+            iter((4, 4)),
+            map(int, "44"),
+            {4: 3},
+            {4},
+            b"4",
         )
     ),
     *(

@@ -206,6 +206,17 @@ def test_without_validation_rows_there_is_nothing_to_choose_by():
         path.index()
 
 
+def test_a_path_prints_as_a_few_lines():
+    rows = {"X_val": X[1::2], "y_val": y[1::2]}
+    path = regularization_path(X[::2], y[::2], alphas=[1.0, 1e6], **rows, **LINEAR)
+    printed = str(path).splitlines()
+    assert printed[0] == "RegularizationPath of 2 λs, 1 to 1e+06"
+    assert printed[1].endswith(f"{path.n_live_inputs[0]:g} to 0")
+    assert printed[2].endswith("at λ = 1")
+    path = regularization_path(X, y, alphas=[1.0], **LINEAR)
+    assert len(str(path).splitlines()) == 2
+
+
 @pytest.mark.parametrize("given", [{"X_val": X}, {"y_val": y}])
 def test_half_a_validation_set(given):
     with pytest.raises(ValueError, match="both X_val and y_val"):

@@ -1,0 +1,77 @@
+"""Every use of scikit-learn's private or version-dependent API.
+
+Methods of ``BaseSearchCV`` that the searches of ``model_selection`` override:
+``_run_search`` and ``_get_scorers``. The former gets a `callback_ctx` from version 1.9
+on.
+"""
+
+import numpy as np
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.preprocessing import LabelBinarizer
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for the class of newer versions of scikit-learn."""
+
+    def with_callbacks(method):
+        return method
+
+
+__all__ = [
+    "BaseSearchCV",
+    "CallbackSupportMixin",
+    "callback_context",
+    "callbacks_of",
+    "fit_params_of",
+    "run_search",
+    "set_labels",
+    "was_multilabel",
+    "with_callbacks",
+]
+
+
+def callbacks_of(estimator):
+    """The callbacks of an estimator, see ``CallbackSupportMixin.set_callbacks``."""
+    return getattr(estimator, "_skl_callbacks", ())
+
+
+def callback_context(estimator, max_subtasks):
+    """The context in which a fit calls the estimator's callbacks."""
+    return estimator._init_callback_context(max_subtasks=max_subtasks)
+
+
+def run_search(run, evaluate_candidates, callback_ctx):
+    """Call ``_run_search`` of a scikit-learn search.
+
+    Parameters
+    ----------
+    run : bound method
+    evaluate_candidates : callable
+    callback_ctx : CallbackContext or None
+        None for versions of scikit-learn without callbacks.
+    """
+    context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
+    run(evaluate_candidates, **context)
+
+
+def fit_params_of(search, params):
+    """The parameters given to the ``fit`` of a search that its estimator's fit gets."""
+    return search._get_routed_params_for_fit(params).estimator.fit
+
+
+def was_multilabel(estimator):
+    """Whether a fitted ``sklearn.neural_network.MLPClassifier`` has labels."""
+    return estimator._label_binarizer.y_type_.startswith("multilabel")
+
+
+def set_labels(estimator, classes, multilabel):
+    """Give a ``sklearn.neural_network.MLPClassifier`` what fit learns of its labels."""
+    targets = classes
+    if multilabel:
+        targets = np.eye(len(classes), dtype=int)
+        targets = np.vstack([targets, targets.sum(axis=0, keepdims=True)])
+    estimator.classes_ = classes
+    estimator._label_binarizer = LabelBinarizer().fit(targets)
