@@ -202,6 +202,9 @@ def balanced_slices(n_rows, batch_size):
     The larger ones come first. There is no small remainder batch: a single row in a
     batch would have the weight of 200 rows in another.
     """
+    if n_rows <= batch_size:
+        # The general case takes 3 µs, which shows in the prediction of a row.
+        return [slice(0, n_rows)]
     n_batches = -(-n_rows // batch_size)
     size, larger = divmod(n_rows, n_batches)
     ends = [size * (i + 1) + min(i + 1, larger) for i in range(n_batches)]
