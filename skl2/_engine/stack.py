@@ -27,13 +27,9 @@ from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm
 from skl2._engine.solvers.optimizers import OPTIMIZERS, SGD
 from skl2._engine.solvers.proximal import minimize_proximal
+from skl2._engine.solvers.reports import Printer, Progress, renumbered
 from skl2._engine.solvers.schedules import make_schedule
-from skl2._engine.solvers.stochastic import (
-    Printer,
-    Progress,
-    StochasticRun,
-    renumbered,
-)
+from skl2._engine.solvers.stochastic import StochasticRun
 from skl2._engine.solvers.stopping import Patience, Validation
 from skl2._engine.threads import blas_threads_for
 

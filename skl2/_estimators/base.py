@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from skl2._engine.data import TrainingSet
 from skl2._engine.network.network import Network
-from skl2._engine.solvers.stochastic import Printer
+from skl2._engine.solvers.reports import Printer
 from skl2._engine.stack import Problem, one_by_one, train_stack
 from skl2._engine.warn import warn
 from skl2._estimators import parameters

@@ -8,7 +8,7 @@ strength · ‖W‖₁ is strength · Σ (U + V) at the minimum, and the bounds 
 import numpy as np
 from scipy.optimize import minimize
 
-from skl2._engine.solvers.stochastic import EpochReport, Result
+from skl2._engine.solvers.reports import Result, report_iteration
 from skl2._engine.threads import raise_if_abandoned
 
 # scipy's default for the relative decrease of J at which it stops.
@@ -101,16 +101,6 @@ def _projected_gradient(found, bounds):
         found.jac > 0
     )
     return np.abs(np.where(at_bound, 0.0, found.jac)).max()
-
-
-def report_iteration(result, listeners):
-    """Call `listeners` after an iteration; StopIteration if one returns True."""
-    theta = result.theta
-    report = EpochReport(0, result, theta.copy)
-    # All listeners are called before one of them may stop the run.
-    wishes = [listener(report) for listener in listeners]
-    if any(wishes):
-        raise StopIteration
 
 
 def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):

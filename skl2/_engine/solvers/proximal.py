@@ -17,8 +17,8 @@ separable approximation", 2009 (the inner steps).
 
 import numpy as np
 
-from skl2._engine.solvers.lbfgs import FTOL, report_iteration
-from skl2._engine.solvers.stochastic import Result
+from skl2._engine.solvers.lbfgs import FTOL
+from skl2._engine.solvers.reports import Result, report_iteration
 from skl2._engine.threads import raise_if_abandoned
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.

@@ -1,95 +1,12 @@
 """The mini-batch loop: batch, gradient, step, stop; for all members at once."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from skl2._engine.network.folding import NoFolding, Unfolded
-from skl2._engine.random_streams import NoiseStream
-from skl2._engine.solvers.stopping import Patience
+from skl2._engine.network.folding import NoFolding
+from skl2._engine.solvers.reports import EpochReport, Progress, Result
 from skl2._engine.threads import raise_if_abandoned
-
-
-@dataclass
-class Result:
-    """What the training of one member ended with.
-
-    Attributes
-    ----------
-    theta : ndarray of shape (P,)
-        The final parameters, or the parameters of the best validation score.
-    loss_curve : list of float
-        J at every epoch: the mean of the batch losses, each before its step, plus the
-        penalty at the start of the epoch.
-    penalty_curve : list of float
-        That penalty.
-    validation_scores, validation_loss_curve : list of float or None
-        Score and mean loss (without the penalty) of the held-out rows at every epoch.
-    best_loss, best_validation_score : float or None
-    n_iter : int
-        Epochs (iterations of L-BFGS) run.
-    converged : bool
-        False if the limit on iterations ended the run.
-    diverged_at : int or None
-        The epoch at which the loss was not finite any more.
-    interrupted : bool
-        Whether Ctrl-C ended the run.
-    message : str
-    rows_seen : int
-        Training rows seen, earlier runs included.
-    progress : Progress or None
-        For a stack of one: what a later run needs to continue.
-    unfolded : Unfolded or None
-        With batch norm: what was folded into `theta`.
-    """
-
-    theta: np.ndarray
-    loss_curve: list = field(default_factory=list)
-    penalty_curve: list = field(default_factory=list)
-    validation_scores: Any = None
-    validation_loss_curve: Any = None
-    best_loss: float | None = None
-    best_validation_score: float | None = None
-    n_iter: int = 0
-    converged: bool = False
-    diverged_at: int | None = None
-    interrupted: bool = False
-    message: str = ""
-    rows_seen: int = 0
-    progress: "Progress | None" = None
-    unfolded: Unfolded | None = None
-
-
-@dataclass
-class Progress:
-    """Training state that prediction does not need, for warm_start and partial_fit.
-
-    Attributes
-    ----------
-    solver : type
-        Class of the optimizer; another one starts anew.
-    optimizer : dict
-        ``Optimizer.get_state()``.
-    patience : Patience
-    stream : RandomState
-        The member's random stream, where the run left it.
-    split : tuple
-        State of the stream before the validation split was drawn.
-    noise : NoiseStream or None
-        The noise that dropout and augmentation draw next.
-    unfolded : Unfolded or None
-        With batch norm: the parameters in training, and what they were folded to.
-    """
-
-    solver: type
-    optimizer: dict
-    patience: Patience
-    stream: np.random.RandomState
-    split: tuple
-    noise: NoiseStream | None = None
-    unfolded: Unfolded | None = None
 
 
 class PerMember(Protocol):
@@ -101,55 +18,6 @@ class PerMember(Protocol):
         The one contract of every ``select`` in the engine. A part that works on theta
         is afterwards bound to the rows of the members that stay.
         """
-
-
-@dataclass
-class EpochReport:
-    """What a listener is given after each epoch, for one member.
-
-    Attributes
-    ----------
-    member : int
-    result : Result
-        Up to this epoch, which is ``result.n_iter``; its parameters are not set yet.
-    fitted : callable () -> ndarray of shape (P,)
-        The parameters that a fit would end with here.
-    """
-
-    member: int
-    result: Result
-    fitted: Callable
-
-
-def renumbered(listeners, k):
-    """Listeners for a stack of one that is member `k` of a larger stack."""
-    return [lambda r, own=own: own(replace(r, member=k)) for own in listeners]
-
-
-class Printer:
-    """A listener that prints one line per epoch.
-
-    Parameters
-    ----------
-    n_members : int
-        If there are more than one, a line begins with the number of the member.
-    """
-
-    def __init__(self, n_members):
-        self.n_members = n_members
-
-    def __call__(self, report):
-        result = report.result
-        line = f"Iteration {result.n_iter}, loss = {result.loss_curve[-1]:.8f}"
-        if result.penalty_curve[-1]:
-            line += f", penalty = {result.penalty_curve[-1]:.6g}"
-        if result.validation_scores is not None:
-            line += (
-                f", validation loss = {result.validation_loss_curve[-1]:.6f}"
-                f", validation score = {result.validation_scores[-1]:.6f}"
-            )
-        print(f"[{report.member}] {line}" if self.n_members > 1 else line)
-        return False
 
 
 class StochasticRun:

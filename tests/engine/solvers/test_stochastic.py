@@ -301,25 +301,3 @@ def test_the_recorded_score_is_that_of_the_estimator(Estimator):
     model.fit(X, y)
     assert model.best_validation_score_ == max(model.validation_scores_)
     assert_array_equal(model.coefs_[0], watched.coefs_[0])
-
-
-# ------------------------------------------------------------------- verbose
-
-
-@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_verbose_prints_a_line_an_epoch_and_member(capsys, seeds, early_stopping):
-    results = train(
-        verbose=True,
-        max_iter=2,
-        seeds=seeds,
-        early_stopping=early_stopping,
-        validation_fraction=0.3,
-    )
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2 * len(seeds)
-    losses = [line for line in lines if "Iteration" in line]
-    for k, result in enumerate(results):
-        own = [line for line in losses if len(seeds) == 1 or line.startswith(f"[{k}]")]
-        assert f"Iteration 1, loss = {result.loss_curve[0]:.8f}" in own[0]
-        assert f"Iteration 2, loss = {result.loss_curve[1]:.8f}" in own[1]

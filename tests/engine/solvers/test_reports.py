@@ -1,0 +1,56 @@
+"""What a training prints and tells its listeners."""
+
+import numpy as np
+import pytest
+from helpers import LOSSES, make_member, make_shape, training_set
+
+from skl2._engine.solvers.reports import (
+    EpochReport,
+    Result,
+    renumbered,
+    report_iteration,
+)
+from skl2._engine.stack import train_stack
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_verbose_prints_a_line_an_epoch_and_member(capsys, seeds, early_stopping):
+    data = training_set()
+    shape = make_shape(
+        data,
+        verbose=True,
+        max_iter=2,
+        early_stopping=early_stopping,
+        validation_fraction=0.3,
+    )
+    members = [make_member(shape, seed=seed) for seed in seeds]
+    results = train_stack(shape, LOSSES["squared_error"], members, data)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(seeds)
+    losses = [line for line in lines if "Iteration" in line]
+    for k, result in enumerate(results):
+        own = [line for line in losses if len(seeds) == 1 or line.startswith(f"[{k}]")]
+        assert f"Iteration 1, loss = {result.loss_curve[0]:.8f}" in own[0]
+        assert f"Iteration 2, loss = {result.loss_curve[1]:.8f}" in own[1]
+
+
+def test_all_listeners_are_called_before_one_ends_the_run():
+    result, heard = Result(np.zeros(3)), []
+    quiet = report_iteration(result, [heard.append, heard.append])
+    assert quiet is None and len(heard) == 2
+    with pytest.raises(StopIteration):
+        report_iteration(result, [lambda report: True, heard.append])
+    assert len(heard) == 3
+    # The parameters are a copy: the result goes on changing.
+    theta = heard[0].fitted()
+    result.theta += 1.0
+    assert not theta.any()
+
+
+def test_a_member_trained_alone_is_reported_by_its_number():
+    report = EpochReport(0, Result(np.zeros(3)), lambda: None)
+    heard = []
+    stops = renumbered([heard.append, lambda report: report.member == 2], 2)
+    assert [bool(listener(report)) for listener in stops] == [False, True]
+    assert heard[0].member == 2 and report.member == 0
