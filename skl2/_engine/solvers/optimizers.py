@@ -109,7 +109,7 @@ class Optimizer:
             setattr(self, name, getattr(self, name)[keep])
         self._prepare((len(keep), self._shape[1]), self.dtype)
 
-    def step(self, theta, grad, penalty):
+    def step(self, theta, grad, penalty, constraint=None):
         """One update of `theta` in place.
 
         Parameters
@@ -118,14 +118,16 @@ class Optimizer:
         grad : ndarray of shape (K, P)
             Gradient of the loss without the penalty; overwritten.
         penalty : Penalty
+        constraint : MaxNorm or None
+            What the new parameters are projected on.
         """
         raise NotImplementedError
 
-    def to_fitted(self, theta, penalty):
+    def to_fitted(self, theta):
         """The parameters to report and to validate: theta itself, for most."""
         return theta
 
-    def from_fitted(self, theta, penalty):
+    def from_fitted(self, theta):
         """The inverse of ``to_fitted``, in place: where a run continues."""
 
     def get_state(self):
@@ -147,39 +149,56 @@ class SGD(Optimizer):
 
     Where ηλ/m > 1 the explicit part of the decay is capped at 1 and the rest is an
     implicit step (see ``L2.shrink``). With a prox the momentum is the one of FISTA
-    (accelerated proximal gradient): v is the displacement after the prox. Otherwise the
-    threshold would have to be 1 / (1 - μ) times as large.
+    (Beck & Teboulle, 2009),
+
+        x⁺ = Π(prox(θ - η g)),  v = x⁺ - x,  θ = x⁺ + μ v,
+
+    v being the displacement after the prox: otherwise the threshold would have to be
+    1 / (1 - μ) times as large. Π is the projection of a max-norm, the prox of the
+    indicator of a ball; of θ it would bound the extrapolated point, and the iterates x
+    would end inside the ball.
+
+    Attributes
+    ----------
+    follows : ndarray of bool, shape (K,)
+        Of which members ``iterate`` holds x: Nesterov's θ is an extrapolation, in which
+        the weights that the prox has set to zero are not zero.
     """
 
     hyperparameters = ("momentum",)
-    state = ("velocity",)
+    state = ("velocity", "iterate")
     momentum: np.ndarray
     velocity: np.ndarray
+    iterate: np.ndarray
 
     def __init__(self, learning_rate, momentum, nesterov=True):
         super().__init__(learning_rate, momentum=momentum)
         self.nesterov = nesterov
+        self.follows = np.zeros(len(self.learning_rate), dtype=bool)
 
-    def step(self, theta, grad, penalty):
-        lr, momentum = self._factor["learning_rate"], self._factor["momentum"]
+    def get_state(self):
+        return super().get_state() | {"follows": self.follows.copy()}
+
+    def select(self, keep):
+        self.follows = self.follows[keep]
+        super().select(keep)
+
+    def step(self, theta, grad, penalty, constraint=None):
         proximal = self._needs_prox(penalty)
+        if self.nesterov:
+            self._follow(theta, proximal)
         if proximal.all() or not proximal.any():
             step = self._proximal_step if proximal.any() else self._plain_step
-            step(theta, grad, self.velocity, penalty, lr, momentum)
+            lr, momentum = self._factor["learning_rate"], self._factor["momentum"]
+            step(slice(None), theta, grad, penalty, constraint, lr, momentum)
             return
         for k in range(len(theta)):
             # One by one, as the two kinds of step round differently.
             step = self._proximal_step if proximal[k] else self._plain_step
-            row = slice(k, k + 1)
+            ball = None if constraint is None else constraint.member(k)
             lr, momentum = float(self.learning_rate[k]), float(self.momentum[k])
-            step(
-                theta[row],
-                grad[row],
-                self.velocity[row],
-                penalty.member(k),
-                lr,
-                momentum,
-            )
+            row = slice(k, k + 1)
+            step(row, theta[row], grad[row], penalty.member(k), ball, lr, momentum)
 
     def _needs_prox(self, penalty):
         """Which members have a prox to take: a non-smooth part, or a decay above 1."""
@@ -191,9 +210,16 @@ class SGD(Optimizer):
         overshoots = rate * penalty.smooth.strength > 1.0
         return overshoots.any(axis=1) | penalty.proximal
 
-    def _plain_step(self, theta, grad, velocity, penalty, lr, momentum):
+    def _follow(self, theta, proximal):
+        """Let x begin at θ - μ v for the members that take their first prox now."""
+        for k in np.flatnonzero(proximal & ~self.follows):
+            self.iterate[k] = theta[k] - float(self.momentum[k]) * self.velocity[k]
+        self.follows = proximal
+
+    def _plain_step(self, members, theta, grad, penalty, constraint, lr, momentum):
         penalty.gradient(theta, grad)
         lr, momentum = self._cast(lr), self._cast(momentum)
+        velocity = self.velocity[members]
         for rows, columns in _blocks(*theta.shape, theta.itemsize):
             v, g, w = (a[rows, columns] for a in (velocity, grad, theta))
             mu = _rows(momentum, rows)
@@ -205,42 +231,39 @@ class SGD(Optimizer):
                 w += np.multiply(v, mu, out=self._scratch[: len(v), : v.shape[1]])
             else:
                 w += v
+        if constraint is not None:
+            constraint.project(theta)
 
-    def _proximal_step(self, theta, grad, velocity, penalty, lr, momentum):
+    def _proximal_step(self, members, theta, grad, penalty, constraint, lr, momentum):
         penalty.gradient(theta, grad, step=lr)
         mu = self._cast(momentum)
-        # x is the sequence the prox acts on; Nesterov's θ is x extrapolated by μ v.
-        if self.nesterov:
-            previous = theta - mu * velocity
-        else:
-            previous = theta.copy()
+        velocity, iterate = self.velocity[members], self.iterate[members]
+        if not self.nesterov:
+            np.copyto(iterate, theta)
             theta += mu * velocity
         grad *= self._cast(lr)
         theta -= grad
         penalty.prox(theta, lr)
         penalty.smooth.shrink(theta, lr)
-        np.subtract(theta, previous, out=velocity)
+        if constraint is not None:
+            constraint.project(theta)
+        np.subtract(theta, iterate, out=velocity)
         if self.nesterov:
+            np.copyto(iterate, theta)
             theta += mu * velocity
 
-    def to_fitted(self, theta, penalty):
-        """What the run has found: where a prox acts, x and not Nesterov's θ = x + μ v.
-
-        The weights a prox has set to zero are zero in x; in θ they are not until x has
-        stayed at zero for a step.
-        """
-        if not self.nesterov or not self._needs_prox(penalty).any():
+    def to_fitted(self, theta):
+        """What the run has found: where a prox acts, x and not Nesterov's θ."""
+        if not self.follows.any():
             return theta
-        x = theta.copy()
-        for k in np.flatnonzero(self._needs_prox(penalty)):
-            x[k] -= float(self.momentum[k]) * self.velocity[k]
-        return x
+        return np.where(self.follows[:, np.newaxis], self.iterate, theta)
 
-    def from_fitted(self, theta, penalty):
+    def from_fitted(self, theta):
         """The inverse of ``to_fitted``, in place: where a run continues."""
-        if self.nesterov:
-            for k in np.flatnonzero(self._needs_prox(penalty)):
-                theta[k] += float(self.momentum[k]) * self.velocity[k]
+        self.follows &= self.nesterov
+        self.iterate = theta.copy()
+        for k in np.flatnonzero(self.follows):
+            theta[k] += float(self.momentum[k]) * self.velocity[k]
 
 
 class Adam(Optimizer):
@@ -297,7 +320,7 @@ class Adam(Optimizer):
             betas = _rows(beta_1, rows), _rows(beta_2, rows)
             self._views.append((rows, decays, *betas, M, V, g, w, scratch))
 
-    def step(self, theta, grad, penalty):
+    def step(self, theta, grad, penalty, constraint=None):
         self.t += 1
         bound_theta, bound_grad, bound_penalty = self._bound_to
         if (
@@ -333,6 +356,8 @@ class Adam(Optimizer):
             # The prox needs the step on the scale of m, not of M = m / (1 - β1).
             grad *= self._cast(1.0 / (1.0 - factor["beta_1"]))
             penalty.prox(theta, grad)
+        if constraint is not None:
+            constraint.project(theta)
 
 
 class AdamW(Adam):

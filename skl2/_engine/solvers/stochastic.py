@@ -39,7 +39,7 @@ class StochasticRun:
     rows_seen : int
         Rows seen in the earlier runs that this run continues.
     constraint : MaxNorm or None
-        Projects the parameters after each step.
+        Projects the parameters in each step.
     folding : Folding or NoFolding
         Turns parameters in training into parameters of a fitted network.
     listeners : sequence of callable ``listener(EpochReport) -> bool``
@@ -77,7 +77,7 @@ class StochasticRun:
         if type(self.optimizer) is progress.solver:
             self.optimizer.set_state(progress.optimizer, theta)
         self.schedule.resume(self.optimizer, self.rows_seen)
-        self.optimizer.from_fitted(theta, self.objective.penalty)
+        self.optimizer.from_fitted(theta)
         self.patience.resume(progress.patience)
 
     def progress(self, split, noise):
@@ -138,9 +138,12 @@ class StochasticRun:
             raise_if_abandoned()
             self.schedule.before_step(self.optimizer, step, len(batches))
             loss += self.objective.batch_loss(rows, len(batches))
-            self.optimizer.step(self.theta, self.objective.grad, self.objective.penalty)
-            if self.constraint is not None:
-                self.constraint.project(self.theta)
+            self.optimizer.step(
+                self.theta,
+                self.objective.grad,
+                self.objective.penalty,
+                self.constraint,
+            )
         loss = loss / len(batches) + penalty
         self.rows_seen += self.order.n_rows
         diverged = ~np.isfinite(loss)
@@ -163,10 +166,7 @@ class StochasticRun:
 
     def _to_fitted(self):
         """Parameters of fitted networks, (K, P), and a list of Unfolded or None."""
-        theta = self.optimizer.to_fitted(self.theta, self.objective.penalty)
-        if self.constraint is not None and theta is not self.theta:
-            self.constraint.project(theta)
-        return self.folding.to_fitted(theta)
+        return self.folding.to_fitted(self.optimizer.to_fitted(self.theta))
 
     def _validate(self):
         """Scores and losses of the fitted networks, each of shape (K,)."""

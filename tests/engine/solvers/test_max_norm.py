@@ -1,13 +1,21 @@
 """Max-norm: a projection onto balls, exact, after every step."""
 
+import warnings
+
 import numpy as np
 import pytest
-from helpers import fit_quietly
+from helpers import fit_quietly, make_member, make_shape, training_set
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.exceptions import ConvergenceWarning
 
-from skl2 import MLPRegressor
+from skl2 import MLPClassifier, MLPRegressor
+from skl2._engine.losses import HalfSquaredError
 from skl2._engine.network.network import Network
 from skl2._engine.solvers.max_norm import MaxNorm
+from skl2._engine.stack import train_stack
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -65,3 +73,118 @@ def test_max_norm_holds_after_every_step(dtype, solver, penalty, monkeypatch):
     assert len(steps) >= 3 * 40 and max(steps) <= 0.7 and max(steps) > 0.69
     for W in model.coefs_:
         assert (np.linalg.norm(W.astype(float), axis=0) <= 0.7).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_max_norm_has_projected_keeps_its_bits(dtype):
+    slots = Network([30, 8, 1], "relu", dtype).layout.slots[0::2]
+    rng = np.random.RandomState(0)
+    theta = rng.standard_normal((200, 30 * 8 + 8 + 8 + 1)).astype(dtype)
+    constraint = MaxNorm(slots, rng.uniform(0.1, 3.0, 200))
+    constraint.project(theta)
+    once = theta.copy()
+    constraint.project(theta)
+    assert_array_equal(theta, once)
+
+
+def softmax_problem():
+    X, y = make_classification(
+        60, 5, n_informative=3, n_redundant=0, n_classes=3, random_state=0
+    )
+    return X, y, np.eye(3)[y]
+
+
+def soft(W, t):
+    return np.sign(W) * np.maximum(np.abs(W) - t, 0.0)
+
+
+# Penalty and λ, the gradient of its smooth part, the prox of the other, per m.
+BOUNDED_PENALTIES = {
+    "l1": (1.0, lambda W: 0.0, lambda W, t: soft(W, t / 2)),
+    "elasticnet": (1.0, lambda W: W / 2, lambda W, t: soft(W, t / 4)),
+    "l2": (1.0, lambda W: W, lambda W, t: W),
+}
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("penalty", BOUNDED_PENALTIES)
+def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
+    penalty, nesterov
+):
+    X, y, Y = softmax_problem()
+    alpha, slope, prox = BOUNDED_PENALTIES[penalty]
+    # Projected proximal gradient, without momentum.
+    W, b, rate, lam = np.zeros((5, 3)), np.zeros(3), 0.2, alpha / 60
+    for _ in range(4000):
+        residual = (softmax(X @ W + b, axis=1) - Y) / 60
+        b = b - rate * residual.sum(axis=0)
+        W = prox(W - rate * (X.T @ residual + lam * slope(W)), rate * lam)
+        W = W * np.minimum(1.0, 0.5 / np.maximum(np.linalg.norm(W, axis=0), 1e-300))
+    model = MLPClassifier(
+        (),
+        solver="sgd",
+        penalty=penalty,
+        alpha=alpha,
+        max_norm=0.5,
+        learning_rate_init=0.1,
+        nesterovs_momentum=nesterov,
+        max_iter=1500,
+        tol=0,
+        n_iter_no_change=1500,
+        random_state=0,
+    )
+    fit_quietly(model, X, y)
+    assert_allclose(np.linalg.norm(model.coefs_[0], axis=0), 0.5, rtol=1e-6)
+    assert_allclose(model.coefs_[0], W, atol=1e-6)
+    assert_array_equal(model.coefs_[0] == 0.0, W == 0.0)
+
+
+# λ with a prox; of L2 one that is above m / η.
+PROXIMAL = [("l1", 20.0), ("elasticnet", 20.0), ("group_l1", 3.0), ("l2", 2000.0)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("penalty, alpha", PROXIMAL)
+def test_partial_fits_under_a_prox_and_max_norm_equal_a_fit(penalty, alpha, dtype):
+    X, y, _ = softmax_problem()
+    X = X.astype(dtype)
+    model = MLPClassifier(
+        (4,),
+        solver="sgd",
+        penalty=penalty,
+        alpha=alpha,
+        max_norm=0.5,
+        learning_rate_init=0.05,
+        shuffle=False,
+        random_state=0,
+    )
+    pieces = clone(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.set_params(max_iter=30, tol=0, n_iter_no_change=30).fit(X, y)
+        for _ in range(30):
+            pieces.partial_fit(X, y, classes=[0, 1, 2])
+    for W, V in zip(model.coefs_, pieces.coefs_, strict=True):
+        assert (np.linalg.norm(W.astype(float), axis=0) <= 0.5).all()
+        assert_array_equal(W, V)
+    if penalty in ("l1", "elasticnet"):
+        assert (model.coefs_[0] == 0.0).any()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+def test_max_norm_in_a_stack_whose_members_differ_in_the_prox(penalty, early_stopping):
+    data = training_set(n_rows=60)
+    shape = make_shape(data, max_norm=True, max_iter=20, early_stopping=early_stopping)
+    alphas = [0.0, 3.0, 0.0, 30.0]
+
+    def members():
+        return [
+            make_member(shape, 1, alpha=alpha, penalty=penalty, max_norm=0.3)
+            for alpha in alphas
+        ]
+
+    together = train_stack(shape, HalfSquaredError(), members(), data)
+    for member, result in zip(members(), together, strict=True):
+        (alone,) = train_stack(shape, HalfSquaredError(), [member], data)
+        assert_array_equal(result.theta, alone.theta)
