@@ -8,6 +8,7 @@ trains any number of members on one problem. Each gets the numbers it would get 
 from collections.abc import Callable, Hashable
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from math import ceil
 from pickle import PicklingError
 from typing import Any
 
@@ -253,31 +254,30 @@ def _hold_out(problem, members, streams):
     """
     data = problem.data
     stratify = problem.stratify
-    validation_fraction = problem.settings.validation_fraction
     rows = np.arange(data.n_rows)
     if data.sample_weight is not None:
         # Rows of weight zero are ignored.
         rows = np.flatnonzero(data.sample_weight)
         stratify = None if stratify is None else stratify[rows]
 
+    fraction = problem.settings.validation_fraction
+    n_held_out = ceil(fraction * len(rows))
+    if not 2 <= n_held_out < len(rows):
+        few = "validation set" if n_held_out < 2 else "training set"
+        change = "Increase" if n_held_out < 2 else "Decrease"
+        raise ValueError(
+            f"The {few} is too small. {change} 'validation_fraction' ({fraction}) or "
+            f"the size of your dataset ({data.n_rows} rows)."
+        )
+
     def split(stream, k):
         progress = members[k].progress
         if progress is not None:
             stream = np.random.RandomState()
             stream.set_state(progress.split)
-        train, held_out = train_test_split(
-            rows,
-            random_state=stream,
-            test_size=validation_fraction,
-            stratify=stratify,
+        return train_test_split(
+            rows, random_state=stream, test_size=fraction, stratify=stratify
         )
-        if len(held_out) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                f"({validation_fraction}) or the size of your dataset "
-                f"({data.n_rows} rows)."
-            )
-        return train, held_out
 
     train, held_out = zip(*once_per_stream(streams, split), strict=True)
     return list(train), list(held_out)
@@ -375,6 +375,9 @@ def _train_stochastic(problem, members, listeners):
     objective = make_objective(problem, members, total_weight, noise)
     if members[0].unfolded is not None:
         objective.network.set_running(members[0].unfolded.statistics)
+    constraint = _make_constraint(settings, members, objective.network)
+    if constraint is not None:
+        constraint.project(theta)
     run = StochasticRun(
         objective,
         _make_optimizer(settings, members, theta),
@@ -396,7 +399,7 @@ def _train_stochastic(problem, members, listeners):
         validation,
         settings.max_iter,
         rows_seen=members[0].rows_seen,
-        constraint=_make_constraint(settings, members, objective.network),
+        constraint=constraint,
         folding=_make_folding(problem, members, rows, objective.network),
         listeners=listeners,
     )

@@ -115,7 +115,7 @@ def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
     alpha, slope, prox = BOUNDED_PENALTIES[penalty]
     # Projected proximal gradient, without momentum.
     W, b, rate, lam = np.zeros((5, 3)), np.zeros(3), 0.2, alpha / 60
-    for _ in range(4000):
+    for _ in range(2000):
         residual = (softmax(X @ W + b, axis=1) - Y) / 60
         b = b - rate * residual.sum(axis=0)
         W = prox(W - rate * (X.T @ residual + lam * slope(W)), rate * lam)
@@ -126,11 +126,11 @@ def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
         penalty=penalty,
         alpha=alpha,
         max_norm=0.5,
-        learning_rate_init=0.1,
+        learning_rate_init=0.2,
         nesterovs_momentum=nesterov,
-        max_iter=1500,
+        max_iter=600,
         tol=0,
-        n_iter_no_change=1500,
+        n_iter_no_change=600,
         random_state=0,
     )
     fit_quietly(model, X, y)
@@ -188,3 +188,38 @@ def test_max_norm_in_a_stack_whose_members_differ_in_the_prox(penalty, early_sto
     for member, result in zip(members(), together, strict=True):
         (alone,) = train_stack(shape, HalfSquaredError(), [member], data)
         assert_array_equal(result.theta, alone.theta)
+
+
+def test_the_start_is_inside_the_ball():
+    # No epoch has a better score than the first: what is kept is near the start.
+    X, y, _ = softmax_problem()
+    model = MLPClassifier(
+        (4,),
+        max_norm=0.01,
+        learning_rate_init=1e-12,
+        early_stopping=True,
+        max_iter=2,
+        random_state=0,
+    )
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append([np.linalg.norm(W, axis=0) for W in estimator.coefs_])
+        return -len(seen)
+
+    fit_quietly(model.set_params(scoring=scorer), X, y)
+    for W in model.coefs_:
+        assert_allclose(np.linalg.norm(W, axis=0), 0.01, rtol=1e-9)
+        assert (np.linalg.norm(W, axis=0) <= 0.01).all()
+
+
+def test_a_warm_start_with_a_smaller_max_norm_begins_inside_it():
+    X, y, _ = softmax_problem()
+    model = MLPClassifier((4,), max_norm=1.0, warm_start=True, random_state=0)
+    fit_quietly(model.set_params(max_iter=3), X, y)
+    model.set_params(max_norm=0.1, learning_rate_init=1e-12, max_iter=1)
+    before = model.coefs_
+    fit_quietly(model, X, y)
+    for W, W_before in zip(model.coefs_, before, strict=True):
+        norm = np.linalg.norm(W_before, axis=0)
+        assert_allclose(W, W_before * np.minimum(1.0, 0.1 / norm), atol=1e-9)
