@@ -109,7 +109,8 @@ class L2(SeparablePenalty):
         """
         for _, columns, strength in self._layers:
             if step is not None:
-                strength = np.minimum(strength, 1.0 / step)
+                # 1 / 0 is infinite: a step of length 0 has no bound.
+                strength = np.minimum(strength, np.divide(1.0, step))
             out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
 
     def block_factors(self, rows, columns):

@@ -29,7 +29,7 @@ def warn_if_decay_overshoots(estimator, problem, member):
 
 
 def check_finite(estimator, result, data):
-    """Warn or raise where training diverged.
+    """Warn or raise where training diverged, raise where no epoch has a score.
 
     Parameters
     ----------
@@ -38,11 +38,13 @@ def check_finite(estimator, result, data):
     data : TrainingSet
     """
     if result.diverged_at is None and np.isfinite(result.theta).all():
+        _check_scores(estimator, result.validation_scores)
         return
     unit = "iteration" if estimator.solver == "lbfgs" else "epoch"
     reason = (
         f"The loss is not finite any more at {unit} "
-        f"{result.diverged_at or result.n_iter}. Likely causes: X is not scaled "
+        f"{result.diverged_at or result.n_iter}. Likely causes: "
+        f"{_unscaled_targets(data)}X is not scaled "
         f"(its largest column scale, max |x|, is {_largest_scale(data.X):.3g}: "
         "standardise it, e.g. with StandardScaler); learning_rate_init="
         f"{estimator.learning_rate_init!r} is too large."
@@ -58,6 +60,25 @@ def check_finite(estimator, result, data):
         "Solver produced non-finite parameter weights. The input data may contain "
         f"large values and need to be preprocessed. {reason}"
     )
+
+
+def _unscaled_targets(data):
+    """The cause of divergence that y is: '' if its squares do not overflow."""
+    largest = float(np.abs(data.y).max())
+    if largest < (float(np.finfo(data.y.dtype).max) / data.y.size) ** 0.5:
+        return ""
+    return f"y is not scaled (max |y| is {largest:.3g}: divide it); "
+
+
+def _check_scores(estimator, scores):
+    if scores and not np.isfinite(scores).any():
+        raise ValueError(
+            "early_stopping=True has no best epoch: the validation score is "
+            f"{scores[-1]} at each of {len(scores)} epochs. "
+            f"scoring={estimator.scoring!r} may not be defined on the validation rows "
+            "(R² needs two rows, roc_auc two classes): choose another scoring, or hold "
+            "out more rows."
+        )
 
 
 def unfinished(settings, results):

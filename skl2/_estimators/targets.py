@@ -182,7 +182,14 @@ class RealTargets:
 
     def encode(self, y, dtype):
         """Encoded targets of numbers of shape (n_rows,) or (n_rows, n_outputs)."""
-        return np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+        with np.errstate(over="ignore"):
+            targets = np.ascontiguousarray(np.atleast_2d(y.T), dtype=dtype)
+        if not np.isfinite(targets).all():
+            raise ValueError(
+                f"y has values beyond the range of {np.dtype(dtype)}, the type of X: "
+                f"max |y| is {np.abs(y).max():.3g}. Scale y, or pass X as float64."
+            )
+        return targets
 
     def decode(self, y):
         """Numbers of encoded targets, in the shape in which users give them."""

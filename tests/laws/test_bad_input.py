@@ -790,3 +790,130 @@ def test_best_weights_survive_divergence_under_early_stopping():
         est.fit(np.c_[X, 100 * X[:, 1]], y)
     assert np.isfinite(est.predict(np.c_[X, 100 * X[:, 1]])).all()
     assert est.best_validation_score_ == np.nanmax(est.validation_scores_)
+
+
+# ---------------------------------------------------------------- validation
+
+
+def nan_scorer(estimator, X, y):
+    return np.nan
+
+
+ONE_CLASS = np.flatnonzero(Y[MLPClassifier] == 0)
+# An estimator, its scoring, and validation rows on which the score is not defined.
+UNDEFINED_SCORES = [
+    (MLPRegressor, None, [0]),
+    (MLPRegressor, "r2", [0]),
+    (MLPClassifier, "roc_auc", ONE_CLASS),
+    (MLPClassifier, nan_scorer, range(N)),
+    (MLPRegressor, nan_scorer, range(N)),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize("Estimator, scoring, rows", UNDEFINED_SCORES)
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_scores_that_are_all_nan(Estimator, scoring, rows, n_estimators):
+    est = make(
+        Estimator, early_stopping=True, scoring=scoring, n_estimators=n_estimators
+    )
+    rows = np.asarray(rows)
+    y = Y[Estimator]
+    with pytest.raises(ValueError, match=says("validation score is nan", "scoring=")):
+        est.fit(X, y, X_val=X[rows], y_val=y[rows])
+    assert not hasattr(est, "coefs_")
+
+
+def test_scores_of_which_some_are_nan_have_a_best_epoch():
+    scores = iter([np.nan, 0.3, np.nan])
+    est = make(MLPRegressor, early_stopping=True, max_iter=3)
+    est.set_params(scoring=lambda estimator, X, y: next(scores))
+    assert est.fit(X, Y[MLPRegressor]).best_validation_score_ == 0.3
+
+
+@both
+@pytest.mark.parametrize("fraction", [0, 0.0, 1e-9, 0.999])
+def test_a_validation_fraction_that_leaves_no_rows(Estimator, fraction):
+    est = make(Estimator, early_stopping=True, validation_fraction=fraction)
+    with pytest.raises(ValueError, match=f"validation_fraction.*{fraction}"):
+        est.fit(X, Y[Estimator])
+    # Nothing is held out of X where rows are given.
+    est.fit(X, Y[Estimator], X_val=X, y_val=Y[Estimator])
+
+
+# ---------------------------------------------------------------- huge numbers
+
+HUGE_FITS = {
+    "lbfgs": {"solver": "lbfgs"},
+    "lbfgs l1": {"solver": "lbfgs", "penalty": "l1"},
+    "proximal": {"solver": "lbfgs", "penalty": "group_l1"},
+    "adam": {"penalty": "group_l1"},
+    "sgd": {"solver": "sgd", "penalty": "group_l1"},
+    "scale": {"alpha": "scale", "penalty": "group_l1"},
+}
+
+
+@both
+@pytest.mark.parametrize("scale", [1e60, 1e80, 1e100, 1e150, 1e160, 1e250, 1e307])
+@pytest.mark.parametrize("params", HUGE_FITS.values(), ids=HUGE_FITS)
+def test_a_huge_X_gives_a_finite_fit_or_an_error_about_X(Estimator, scale, params):
+    est = make(Estimator, **params)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            est.fit(X * scale, Y[Estimator])
+        except ValueError as error:
+            assert re.search("[Ss]cale X|X is not scaled", str(error)), error
+        else:
+            assert np.isfinite(est.loss_)
+            assert all(np.isfinite(W).all() for W in est.coefs_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_y_beyond_float32_is_named(solver):
+    est = make(MLPRegressor, solver=solver)
+    y = 1e39 * Y[MLPRegressor]
+    with pytest.raises(ValueError, match=says("y has values", "float32", "e\\+39")):
+        est.fit(X.astype(np.float32), y)
+    est = make(MLPRegressor, loss="absolute_error", solver="adam").fit(X, y)
+    assert np.isfinite(est.loss_)
+
+
+@pytest.mark.parametrize("dtype, scale", [(np.float32, 1e30), (np.float64, 1e200)])
+def test_y_whose_squares_overflow_is_named(dtype, scale):
+    y = scale * Y[MLPRegressor]
+    with pytest.raises(ValueError, match="y is not scaled"):
+        make(MLPRegressor, solver="sgd").fit(X.astype(dtype), y)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("penalty", ["l2", "elasticnet"])
+@both
+def test_a_learning_rate_that_falls_to_zero_at_once(Estimator, penalty, solver):
+    est = make(Estimator, solver=solver, penalty=penalty, max_iter=5)
+    est.set_params(learning_rate="invscaling", power_t=200)
+    one = copy.deepcopy(est).set_params(max_iter=1).fit(X, Y[Estimator])
+    momentum = {"momentum": 0.0} if solver == "sgd" else {}
+    est.set_params(**momentum).fit(X, Y[Estimator])
+    if solver != "sgd":
+        # After the first epoch, of one batch, steps have length 0.
+        assert_array_equal(est.coefs_[0], one.coefs_[0])
+    est.partial_fit(X, Y[Estimator])
+
+
+@both
+@pytest.mark.parametrize("solver", ["adam", "adamw"])
+@pytest.mark.parametrize(
+    "dtype, epsilon", [(np.float32, 1e-45), (np.float32, 1e-60), (np.float64, 5e-324)]
+)
+def test_a_tiny_epsilon(Estimator, solver, dtype, epsilon):
+    # Gradients of 0, 0 / (0 + ε), and gradients whose squares are 0.
+    tiny = np.finfo(dtype).tiny
+    data = np.c_[X, np.zeros(N), X[:, :1] * tiny**0.6].astype(dtype)
+    est = make(Estimator, solver=solver, alpha=0, epsilon=epsilon)
+    start = copy.deepcopy(est).set_params(learning_rate_init=1e-30)
+    start.fit(data, Y[Estimator])
+    est.fit(data, Y[Estimator])
+    for W, V in zip(est.coefs_, start.coefs_, strict=True):
+        # Two steps of Adam, each of length η at most where the gradient is constant.
+        assert abs(W - V).max() <= 2.1 * est.learning_rate_init

@@ -278,6 +278,7 @@ class Adam(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
     state = ("first_moment", "second_moment")
+    epsilon: np.ndarray
     first_moment: np.ndarray
     second_moment: np.ndarray
     decoupled = False
@@ -296,6 +297,9 @@ class Adam(Optimizer):
     def _prepare(self, shape, dtype):
         super()._prepare(shape, dtype)
         self._bound_to = (None, None, None)
+        # The square of a smaller gradient underflows, and ε alone would divide it.
+        smallest = sqrt(np.finfo(dtype).tiny)
+        self._factor["epsilon"] = per_member(np.maximum(self.epsilon, smallest))
 
     def _bind(self, theta, grad, penalty):
         """Make the views of every block; they serve as long as the arrays are the same.

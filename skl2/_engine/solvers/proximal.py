@@ -224,7 +224,9 @@ class _Run:
                 result.converged = True
                 result.message = "CONVERGENCE: DISTANCE TO STATIONARITY <= TOL"
                 return
-            if not np.isfinite(self.value) or not np.isfinite(grad).all():
+            # Steps and curvatures are measured by squares.
+            if not np.isfinite(self.value) or not np.isfinite(distance @ distance):
+                result.diverged_at = result.n_iter
                 return
             if result.n_iter >= max_iter:
                 result.message = "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"

@@ -39,9 +39,11 @@ class Schedule:
     def end_epoch(self, optimizer, rows_seen):
         """Set the rate for the next epoch, given the rows seen since the start."""
         if self.name == "invscaling":
-            optimizer.set_learning_rate(
-                self.learning_rate_init / (rows_seen + 1) ** self.power_t
-            )
+            try:
+                divisor = (rows_seen + 1) ** self.power_t
+            except OverflowError:
+                divisor = np.inf
+            optimizer.set_learning_rate(self.learning_rate_init / divisor)
 
     def out_of_patience(self, optimizer, members):
         """Lower the rate of `members` (bool mask); return the members that stop."""
