@@ -54,6 +54,8 @@ class TrainingSet:
         Or (K, n_rows), weights of every member, where batches are slices.
     held_out : TrainingSet or None
         Rows given for validation. If there are none, they are taken from this set.
+    weight_unit : float
+        What weight 1 stands for, see ``weights_in_range``; λ is in the same unit.
 
     Attributes
     ----------
@@ -63,19 +65,34 @@ class TrainingSet:
         m: the number of rows, or the sum of their weights.
     """
 
-    def __init__(self, X, y=None, sample_weight=None, rows=None, held_out=None):
+    def __init__(
+        self,
+        X,
+        y=None,
+        sample_weight=None,
+        rows=None,
+        held_out=None,
+        weight_unit=1.0,
+    ):
         self.X = X
         self.y = y
         self.sample_weight = sample_weight
         self.rows = rows
         self.held_out = held_out
+        self.weight_unit = weight_unit
         self.n_rows = X.shape[0] if rows is None else len(rows)
         self.total_weight = self.subset_weight(slice(None))
         self._buffers = {}
 
     def subset(self, rows):
         """The set of some of the rows; X is shared, not copied."""
-        return TrainingSet(self.X, self.y, self.sample_weight, self._absolute(rows))
+        return TrainingSet(
+            self.X,
+            self.y,
+            self.sample_weight,
+            self._absolute(rows),
+            weight_unit=self.weight_unit,
+        )
 
     def _absolute(self, rows):
         return rows if self.rows is None else self.rows[rows]
@@ -92,7 +109,8 @@ class TrainingSet:
         """A hash of the content: sets of equal content have equal hashes."""
         X = self.X
         parts = [X.data, X.indices, X.indptr] if issparse(X) else [X]
-        fingerprint = hashlib.sha256(repr((X.shape, X.dtype.str)).encode())
+        plain = repr((X.shape, X.dtype.str, self.weight_unit))
+        fingerprint = hashlib.sha256(plain.encode())
         for part in (*parts, self.y, self.sample_weight, self.rows):
             if part is None:
                 continue
@@ -194,6 +212,20 @@ class TrainingSet:
                 self._buffers.clear()
             found = self._buffers[name, shape] = np.empty(shape, dtype)
         return found
+
+
+def weights_in_range(sample_weight):
+    """Weights whose sums and products do not overflow, and their unit, a power of 2.
+
+    In J both the loss and λ are divided by the sum of the weights: divided by the unit,
+    all three are the same to the last bit. Weights of usual size have the unit 1.
+    """
+    exponent = int(np.frexp(sample_weight.max())[1])
+    if abs(exponent) <= 60:
+        return sample_weight, 1.0
+    # 2.0**1024 is beyond float64, a largest weight of nearly that is not.
+    exponent -= 1
+    return np.ldexp(sample_weight, -exponent), float(np.ldexp(1.0, exponent))
 
 
 def balanced_slices(n_rows, batch_size):

@@ -113,8 +113,14 @@ class L2(SeparablePenalty):
                 strength = np.minimum(strength, np.divide(1.0, step))
             out[:, columns] += cast(strength, self.dtype) * theta[:, columns]
 
-    def block_factors(self, rows, columns):
+    def block_factors(self, rows, columns, largest):
         """The strengths on a block theta[rows, columns], ready to meet it.
+
+        Parameters
+        ----------
+        rows, columns : slice
+        largest : ndarray of shape (K,)
+            What the strength of each member is bounded by.
 
         Returns
         -------
@@ -126,7 +132,7 @@ class L2(SeparablePenalty):
         for i, layer in enumerate(self.weights):
             start = max(layer.start, columns.start)
             stop = min(layer.stop, columns.stop)
-            strength = self.strength[rows, i]
+            strength = np.minimum(self.strength[rows, i], largest[rows])
             if start < stop and strength.any():
                 inside = slice(start - columns.start, stop - columns.start)
                 parts.append((inside, cast(per_member(strength), self.dtype)))

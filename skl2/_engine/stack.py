@@ -214,12 +214,13 @@ def make_objective(problem, members, total_weight=None, noise=()):
     data = problem.data
     if total_weight is None:
         total_weight = data.total_weight
+    alphas = np.stack([member.alpha for member in members]) / data.weight_unit
     if problem.augmentation is not None:
         data = AugmentedSet(data, problem.augmentation, noise)
     penalty = make_penalty(
         network.layout,
         [member.penalty for member in members],
-        np.stack([member.alpha for member in members]),
+        alphas,
         [member.l1_ratio for member in members],
         total_weight,
         network.dtype,

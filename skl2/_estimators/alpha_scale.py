@@ -132,7 +132,14 @@ def scale_alpha(data, loss, penalty, n_layers):
     penalty = penalty or "l2"
     gradient = null_gradient(data, loss)
     c = SCALE_LINEAR if n_layers == 1 else SCALE_HIDDEN
-    return c * reference_alpha(gradient, penalty, n_layers, target_scale(data, loss))
+    scale = target_scale(data, loss)
+    alpha = c * reference_alpha(gradient, penalty, n_layers, scale) * data.weight_unit
+    if not np.isfinite(alpha):
+        raise ValueError(
+            f"alpha='scale' is {alpha}, as it grows with sample_weight: divide "
+            "sample_weight by its largest value."
+        )
+    return alpha
 
 
 def alpha_grid(wanted, scale):

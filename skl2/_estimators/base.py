@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 
-from skl2._engine.data import TrainingSet
+from skl2._engine.data import TrainingSet, weights_in_range
 from skl2._engine.network.network import Network
 from skl2._engine.solvers.reports import Printer
 from skl2._engine.stack import Problem, one_by_one, train_stack
@@ -286,6 +286,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         X, y, sample_weight = checked_rows(
             self, X, y, sample_weight, y_numeric=self._y_numeric, reset=not continues
         )
+        unit = 1.0
+        if sample_weight is not None:
+            sample_weight, unit = weights_in_range(sample_weight)
         if continues:
             self._targets.check(y, complete=self.warm_start)
         else:
@@ -303,7 +306,9 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight = weigh(targets, sample_weight)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("class_weight leaves no row with a weight > 0.")
-        return TrainingSet(X, targets, sample_weight, held_out=held_out)
+        return TrainingSet(
+            X, targets, sample_weight, held_out=held_out, weight_unit=unit
+        )
 
     def _held_out(self, validation, dtype, n_outputs, weigh):
         """The validation rows given to ``fit``, as the engine reads them."""
@@ -319,6 +324,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         targets = self._encode(y, dtype)
         if len(targets) != n_outputs:
             raise ValueError(f"y_val has {len(targets)} outputs, y has {n_outputs}.")
+        if sample_weight is not None:
+            sample_weight, _ = weights_in_range(sample_weight)
         return TrainingSet(X, targets, weigh(targets, sample_weight))
 
     def _encode(self, y, dtype):

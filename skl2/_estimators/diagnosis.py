@@ -16,7 +16,9 @@ def warn_if_decay_overshoots(estimator, problem, member):
         strength[:] = 0.0
     if member.penalty == "group_l1":
         strength[0] = 0.0
-    decay = member.learning_rate_init * strength.max() / problem.data.total_weight
+    data = problem.data
+    strength = strength.max() / data.weight_unit / data.total_weight
+    decay = member.learning_rate_init * strength
     if problem.settings.solver in STOCHASTIC_SOLVERS and decay > 1.0:
         warn(
             f"alpha={estimator.alpha!r} is too large for learning_rate_init="

@@ -79,9 +79,9 @@ class _Candidate:
 class _Found(BaseException):
     """Ends a fit whose network has seen its data; no wrapper should catch it."""
 
-    def __init__(self, scale, total_weight):
+    def __init__(self, scale, data):
         self.scale = scale
-        self.total_weight = total_weight
+        self.data = data
 
 
 class _ScaleProbe:
@@ -99,7 +99,7 @@ class _ScaleProbe:
         n_layers = len(problem.settings.layer_sizes) - 1
         data = problem.data
         scale = scale_alpha(data, problem.loss, estimator.penalty, n_layers)
-        raise _Found(scale, data.total_weight)
+        raise _Found(scale, data)
 
 
 class _Rungs:
@@ -283,7 +283,7 @@ class _AdaptiveSearch(BaseSearchCV):
             if not candidates or given_alphas(self.alphas) is None:
                 found = self._probed(clone(self.estimator).set_params(**params), path)
                 scale = found.scale
-                self._shared_fits.total_weight = found.total_weight
+                self._shared_fits.all_rows = found.data
             if scale == 0.0:
                 # Nothing to learn (y is constant): any λ gives the same model.
                 scale = 1.0

@@ -73,8 +73,8 @@ class SharedFits:
         self.finished = False
         self.memory = TemporaryMemory(self)
         self._seed = None
-        # m of all rows, where a search keeps λ/m: folds get their share of λ.
-        self.total_weight = None
+        # All rows, where a search keeps λ/m: folds get their share of λ.
+        self.all_rows = None
         # Fits that ended at max_iter, where a search sums up their warnings.
         self.sums_up = False
         self.n_fits = 0
@@ -114,9 +114,11 @@ class SharedFits:
 
     def share_of_rows(self, data):
         """What λ of all rows is multiplied by on a part of them: λ/m stays the same."""
-        return (
-            1.0 if self.total_weight is None else data.total_weight / self.total_weight
-        )
+        whole = self.all_rows
+        if whole is None:
+            return 1.0
+        share = data.total_weight / whole.total_weight
+        return share * (data.weight_unit / whole.weight_unit)
 
     def finish(self):
         """Let clones train on their own from now on: the refit comes next."""

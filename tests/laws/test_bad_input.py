@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skl2 import MLPClassifier, MLPRegressor
@@ -917,3 +917,60 @@ def test_a_tiny_epsilon(Estimator, solver, dtype, epsilon):
     for W, V in zip(est.coefs_, start.coefs_, strict=True):
         # Two steps of Adam, each of length η at most where the gradient is constant.
         assert abs(W - V).max() <= 2.1 * est.learning_rate_init
+
+
+# Of each type a weight at either end of its range.
+HUGE_WEIGHTS = [
+    (np.float64, 2.0**1023),
+    (np.float64, 2.0**-1000),
+    (np.float32, 2.0**126),
+    (np.float32, 2.0**-120),
+]
+
+
+@both
+@pytest.mark.parametrize("dtype, unit", HUGE_WEIGHTS)
+@pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
+@pytest.mark.parametrize("penalty", ["l2", "elasticnet", "group_l1"])
+def test_weights_and_alpha_of_another_unit(Estimator, dtype, unit, solver, penalty):
+    # J has λ / Σ s and s / Σ s alone.
+    data, y = X.astype(dtype), Y[Estimator]
+    weight = np.linspace(0.25, 1.0, N)
+    plain = make(Estimator, solver=solver, penalty=penalty, alpha=0.5)
+    scaled = copy.deepcopy(plain).set_params(alpha=0.5 * unit)
+    plain.fit(data, y, weight)
+    scaled.fit(data, y, (weight * unit).astype(dtype))
+    for W, V in zip(plain.coefs_, scaled.coefs_, strict=True):
+        assert_array_equal(W, V)
+    assert scaled.loss_curve_ == plain.loss_curve_
+    assert_array_equal(scaled.alpha_, unit * plain.alpha_)
+
+
+@both
+def test_validation_weights_of_another_unit(Estimator):
+    y, weight = Y[Estimator], np.linspace(0.25, 1.0, N)
+    curves = []
+    for unit in (1.0, 2.0**1023):
+        est = make(Estimator, early_stopping=True)
+        est.fit(X, y, X_val=X, y_val=y, sample_weight_val=unit * weight)
+        curves.append((est.validation_scores_, est.validation_loss_curve_))
+    assert curves[0] == curves[1]
+
+
+def test_alpha_scale_beyond_its_range_names_sample_weight():
+    with pytest.raises(ValueError, match="sample_weight"):
+        make(MLPRegressor, alpha="scale").fit(
+            1e3 * X, Y[MLPRegressor], np.full(N, 1e307)
+        )
+
+
+@both
+@pytest.mark.parametrize("dtype, alpha", [(np.float32, 1e21), (np.float64, 1e200)])
+def test_adam_shrinks_weights_under_a_huge_alpha(Estimator, dtype, alpha):
+    # The squares of the penalty's gradient are beyond the range of the type.
+    params = {"max_iter": 200, "tol": 0, "n_iter_no_change": 200}
+    est = make(Estimator, alpha=alpha, **params).fit(X.astype(dtype), Y[Estimator])
+    # The loss is without effect already: every larger λ takes the same steps.
+    moderate = make(Estimator, alpha=1e12, **params).fit(X, Y[Estimator])
+    for W, V in zip(est.coefs_, moderate.coefs_, strict=True):
+        assert_allclose(W, V, atol=1e-4)

@@ -278,6 +278,7 @@ class Adam(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
     state = ("first_moment", "second_moment")
+    beta_2: np.ndarray
     epsilon: np.ndarray
     first_moment: np.ndarray
     second_moment: np.ndarray
@@ -308,6 +309,9 @@ class Adam(Optimizer):
         """
         self._bound_to = theta, grad, penalty
         beta_1, beta_2 = (self._cast(self._factor[n]) for n in ("beta_1", "beta_2"))
+        # V grows to g² / (1 - β2), which is to stay finite for weights up to 1000. The
+        # step does not depend on the strength of a penalty that outweighs the loss.
+        largest = 1e-3 * np.sqrt(np.finfo(self.dtype).max * (1.0 - self.beta_2))
         self._views = []
         for rows, columns in self._blocks:
             M, V, g, w = (
@@ -319,7 +323,9 @@ class Adam(Optimizer):
             if not self.decoupled:
                 decays = [
                     (w[:, inside], factor, scratch[:, inside], g[:, inside])
-                    for inside, factor in penalty.smooth.block_factors(rows, columns)
+                    for inside, factor in penalty.smooth.block_factors(
+                        rows, columns, largest
+                    )
                 ]
             betas = _rows(beta_1, rows), _rows(beta_2, rows)
             self._views.append((rows, decays, *betas, M, V, g, w, scratch))
