@@ -22,8 +22,14 @@ from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.folding import Folding, NoFolding, Unfolded
 from skl2._engine.network.network import Network
 from skl2._engine.objective import Objective
-from skl2._engine.penalties import make_penalty
-from skl2._engine.random_streams import noise_streams, once_per_stream
+from skl2._engine.penalties import l1_share, make_penalty
+from skl2._engine.random_streams import (
+    noise_streams,
+    once_per_stream,
+    stream_at,
+    stream_key,
+    stream_state,
+)
 from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm
 from skl2._engine.solvers.optimizers import OPTIMIZERS, SGD
@@ -138,9 +144,8 @@ class Member:
 
     def key(self):
         """Equal for members that train to the same result on the same data."""
-        stream: Any = self.random_state.get_state(legacy=True)
         values = [getattr(self, f.name) for f in fields(self)]
-        return (stream[1].tobytes(), *stream[2:]) + tuple(
+        return stream_key(self.random_state) + tuple(
             v.tobytes() if isinstance(v, np.ndarray) else v
             for v in values
             if v is not self.random_state
@@ -175,13 +180,10 @@ class Problem:
 def _shared_streams(members):
     """One RandomState for all members whose streams are in the same state."""
     streams: dict[tuple, np.random.RandomState] = {}
-    shared = []
-    for member in members:
-        name, keys, *rest = member.random_state.get_state(legacy=True)
-        shared.append(
-            streams.setdefault((name, keys.tobytes(), *rest), member.random_state)
-        )
-    return shared
+    return [
+        streams.setdefault(stream_key(member.random_state), member.random_state)
+        for member in members
+    ]
 
 
 def make_network(settings, members=(), noise=()):
@@ -274,8 +276,7 @@ def _hold_out(problem, members, streams):
     def split(stream, k):
         progress = members[k].progress
         if progress is not None:
-            stream = np.random.RandomState()
-            stream.set_state(progress.split)
+            stream = stream_at(progress.split)
         return train_test_split(
             rows, random_state=stream, test_size=fraction, stratify=stratify
         )
@@ -366,7 +367,7 @@ def _train_stochastic(problem, members, listeners):
     streams = _shared_streams(members)
     noise = noise_streams(members, streams) if settings.noisy else []
     theta = _initial_theta(make_network(settings, members, noise), members, streams)
-    split = streams[0].get_state()
+    split = stream_state(streams[0])
     rows, validation = _validation_rows(problem, members, streams)
     total_weight = problem.data.total_weight
     n_rows = problem.data.n_rows
@@ -403,6 +404,7 @@ def _train_stochastic(problem, members, listeners):
         constraint=constraint,
         folding=_make_folding(problem, members, rows, objective.network),
         listeners=listeners,
+        watched=_watched(problem, members[0]),
     )
     if members[0].progress is not None:
         run.resume(members[0].progress, theta)
@@ -413,6 +415,25 @@ def _train_stochastic(problem, members, listeners):
             noise[0] if noise else None,
         )
     return results
+
+
+def _watched(problem, member):
+    """What patience compares from epoch to epoch, a key: a score, or a member's J."""
+    settings = problem.settings
+    if settings.early_stopping:
+        held_out = problem.data.held_out
+        given = None if held_out is None else held_out.digest()
+        return settings.scoring, settings.loss, settings.validation_fraction, given
+    return (
+        settings.loss,
+        member.penalty,
+        member.alpha.tobytes(),
+        l1_share(member.penalty, member.l1_ratio),
+        member.dropout,
+        settings.batch_norm,
+        member.max_norm,
+        settings.augmentation,
+    )
 
 
 def _validation_rows(problem, members, streams):

@@ -96,7 +96,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         learning-rate schedule ('cosine' starts a new cycle), patience, loss curve,
         batch norm and the random stream of dropout and augmentation carry over,
         `n_iter_` counts the new iterations, the classes and the validation split must
-        and do stay the same.
+        and do stay the same. Patience starts anew where what it watches has
+        changed (J, by `alpha`, `penalty`, ...; `scoring`), and the schedule where
+        `learning_rate` or `learning_rate_init` has. The same holds for `partial_fit`.
 
     momentum : float, default=0.9
         Momentum μ in [0, 1] of 'sgd'.

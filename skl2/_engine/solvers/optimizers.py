@@ -278,6 +278,7 @@ class Adam(Optimizer):
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
     state = ("first_moment", "second_moment")
+    beta_1: np.ndarray
     beta_2: np.ndarray
     epsilon: np.ndarray
     first_moment: np.ndarray
@@ -289,11 +290,21 @@ class Adam(Optimizer):
         self.t = 0
 
     def get_state(self):
-        return super().get_state() | {"t": self.t}
+        betas = {"beta_1": self.beta_1.copy(), "beta_2": self.beta_2.copy()}
+        return super().get_state() | {"t": self.t, "betas": betas}
 
     def set_state(self, state, theta):
-        super().set_state({k: v for k, v in state.items() if k != "t"}, theta)
-        self.t = state["t"]
+        state = dict(state)
+        self.t, betas = state.pop("t"), state.pop("betas")
+        super().set_state(state, theta)
+        # m and v stay what they were; M and V are in units that may have changed.
+        self._rescale(self.first_moment, betas["beta_1"], self.beta_1)
+        self._rescale(self.second_moment, betas["beta_2"], self.beta_2)
+
+    def _rescale(self, moment, before, now):
+        changed = np.flatnonzero(before != now)
+        ratio = (1.0 - before[changed]) / (1.0 - now[changed])
+        moment[changed] *= self._cast(ratio[:, np.newaxis])
 
     def _prepare(self, shape, dtype):
         super()._prepare(shape, dtype)

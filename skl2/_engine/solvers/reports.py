@@ -72,9 +72,13 @@ class Progress:
     optimizer : dict
         ``Optimizer.get_state()``.
     patience : Patience
+    watched : tuple
+        Key of what patience has watched; of something else it starts anew.
+    schedule : tuple
+        Name and initial rate of the schedule; another one starts anew.
     stream : RandomState
-        The member's random stream, where the run left it.
-    split : tuple
+        The member's random stream, where the run left it, a copy.
+    split : dict
         State of the stream before the validation split was drawn.
     noise : NoiseStream or None
         The noise that dropout and augmentation draw next.
@@ -85,8 +89,10 @@ class Progress:
     solver: type
     optimizer: dict
     patience: Patience
+    watched: tuple
+    schedule: tuple
     stream: np.random.RandomState
-    split: tuple
+    split: dict
     noise: NoiseStream | None = None
     unfolded: Unfolded | None = None
 

@@ -27,10 +27,16 @@ class Schedule:
     def select(self, keep):
         self.learning_rate_init = self.learning_rate_init[keep]
 
+    def key(self):
+        """Name and initial rates: what a run has to share to keep its rate."""
+        return self.name, tuple(self.learning_rate_init.tolist())
+
+    def restart(self, optimizer):
+        """Set the initial rate."""
+        optimizer.set_learning_rate(self.learning_rate_init)
+
     def resume(self, optimizer, rows_seen):
         """Set the rate of a run that continues; 'adaptive' keeps its last rate."""
-        if self.name == "constant":
-            optimizer.set_learning_rate(self.learning_rate_init)
         self.end_epoch(optimizer, rows_seen)
 
     def before_step(self, optimizer, step, n_steps):

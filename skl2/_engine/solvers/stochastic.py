@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from skl2._engine.network.folding import NoFolding
+from skl2._engine.random_streams import stream_at, stream_state
 from skl2._engine.solvers.reports import EpochReport, Progress, Result
 from skl2._engine.threads import raise_if_abandoned
 
@@ -44,6 +45,8 @@ class StochasticRun:
         Turns parameters in training into parameters of a fitted network.
     listeners : sequence of callable ``listener(EpochReport) -> bool``
         Called after each epoch for each member; True stops the member.
+    watched : tuple
+        Key of what patience watches, for a stack of one.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class StochasticRun:
         constraint=None,
         folding=None,
         listeners=(),
+        watched=(),
     ):
         self.objective = objective
         self.optimizer = optimizer
@@ -71,14 +75,18 @@ class StochasticRun:
         self.constraint = constraint
         self.folding = folding or NoFolding()
         self.listeners = listeners
+        self.watched = watched
 
     def resume(self, progress, theta):
         """Continue an earlier run of a stack of one."""
         if type(self.optimizer) is progress.solver:
             self.optimizer.set_state(progress.optimizer, theta)
+        if self.schedule.key() != progress.schedule:
+            self.schedule.restart(self.optimizer)
         self.schedule.resume(self.optimizer, self.rows_seen)
         self.optimizer.from_fitted(theta)
-        self.patience.resume(progress.patience)
+        if self.watched == progress.watched:
+            self.patience.resume(progress.patience)
 
     def progress(self, split, noise):
         """What ``resume`` needs; for a stack of one, after ``run``."""
@@ -86,7 +94,9 @@ class StochasticRun:
             type(self.optimizer),
             self.optimizer.get_state(),
             self.patience,
-            self.order.streams[0],
+            self.watched,
+            self.schedule.key(),
+            stream_at(stream_state(self.order.streams[0])),
             split,
             noise,
             self.results[0].unfolded,
