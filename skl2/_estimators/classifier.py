@@ -2,7 +2,6 @@
 
 import joblib
 import numpy as np
-from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -434,7 +433,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.clip(p, info.tiny, 1.0 - info.epsneg, out=p)
 
     def predict_log_proba(self, X):
-        """Logarithm of the probability of every class, from the raw predictions.
+        """Logarithm of ``predict_proba``: both order classes and rows alike.
 
         Parameters
         ----------
@@ -444,11 +443,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         log_p : ndarray of shape (n_samples, n_classes)
         """
-        raw = self._two_columns(self._raw_predict(X))
-        softmax = self.out_activation_ == "softmax"
-        log_p = log_softmax(raw, axis=1) if softmax else log_expit(raw)
-        # The same floor as that of predict_proba.
-        return np.maximum(log_p, np.log(np.finfo(log_p.dtype).tiny), out=log_p)
+        p = self.predict_proba(X)
+        return np.log(p, out=p)
 
     def _two_columns(self, raw):
         """Binary: one logit for each class, -z and z."""

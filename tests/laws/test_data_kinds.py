@@ -579,8 +579,7 @@ def test_probabilities(problem, dtype, scale):
         log_expected = -np.c_[np.logaddexp(0, wide), np.logaddexp(0, -wide)]
     eps = np.finfo(dtype).eps
     assert_allclose(proba, expected, rtol=20 * eps, atol=4 * eps)
-    # No digit is lost where a probability rounds to 1, or down to the smallest
-    # normal number, where predict_proba ends.
+    # Nothing underflows down to the smallest normal number, where predict_proba ends.
     floor = np.log(np.finfo(dtype).tiny)
     assert_allclose(
         np.maximum(log_proba, floor),
@@ -588,8 +587,12 @@ def test_probabilities(problem, dtype, scale):
         rtol=100 * eps,
         atol=4 * eps,
     )
-    if problem != "multilabel":  # there are ties next to 1
-        assert_array_equal(np.argsort(log_proba), np.argsort(proba))
+    # Both order classes and rows alike, also where several probabilities round to 1.
+    assert_array_equal(log_proba, np.log(proba))
+    assert_array_equal(log_proba.argmax(axis=1), proba.argmax(axis=1))
+    for own, log_own in zip(proba.T, log_proba.T, strict=True):
+        by_proba = np.argsort(own, kind="stable")
+        assert (np.diff(log_own[by_proba]) >= 0).all()
 
     # predict takes the larger probability
     predicted = est.predict(X)
