@@ -38,6 +38,7 @@ from skl2._engine.solvers.reports import Printer, Progress, renumbered
 from skl2._engine.solvers.schedules import make_schedule
 from skl2._engine.solvers.stochastic import StochasticRun
 from skl2._engine.solvers.stopping import Patience, Validation
+from skl2._engine.strata import splittable_strata
 from skl2._engine.threads import blas_threads_for
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
@@ -164,7 +165,7 @@ class Problem:
     score : callable ``score(raw, rows, theta) -> float`` or None
         Validation score for early stopping, see ``Validation``.
     stratify : ndarray of shape (n_rows,) or None
-        Class of each row, by which the validation rows are stratified.
+        Class of each row, by which the validation rows are stratified where possible.
     augmentation : callable or None
         Transform of the mini-batches, see ``AugmentedSet``.
     """
@@ -249,6 +250,23 @@ def _start(network, member):
     return member.unfolded.from_fitted(network, member.theta)
 
 
+def _check_sizes(fraction, rows, stratify):
+    """Raise a ValueError where a split would leave too few rows on one side."""
+    n_held_out = ceil(fraction * len(rows))
+    if 2 <= n_held_out < len(rows):
+        return
+    few = "validation set" if n_held_out < 2 else "training set"
+    change = "Increase" if n_held_out < 2 else "Decrease"
+    message = (
+        f"The {few} is too small. {change} 'validation_fraction' ({fraction}) or the "
+        f"size of your dataset ({len(rows)} rows with a weight > 0)."
+    )
+    if stratify is not None:
+        fewest = np.unique(stratify[rows], return_counts=True)[1].min()
+        message += f" The least populated class in y has only {fewest} member(s)."
+    raise ValueError(message)
+
+
 def _hold_out(problem, members, streams):
     """Training rows and validation rows of every member, by its own stream.
 
@@ -261,17 +279,10 @@ def _hold_out(problem, members, streams):
     if data.sample_weight is not None:
         # Rows of weight zero are ignored.
         rows = np.flatnonzero(data.sample_weight)
-        stratify = None if stratify is None else stratify[rows]
-
     fraction = problem.settings.validation_fraction
-    n_held_out = ceil(fraction * len(rows))
-    if not 2 <= n_held_out < len(rows):
-        few = "validation set" if n_held_out < 2 else "training set"
-        change = "Increase" if n_held_out < 2 else "Decrease"
-        raise ValueError(
-            f"The {few} is too small. {change} 'validation_fraction' ({fraction}) or "
-            f"the size of your dataset ({data.n_rows} rows)."
-        )
+    _check_sizes(fraction, rows, stratify)
+    if stratify is not None:
+        stratify = splittable_strata(stratify[rows], fraction)
 
     def split(stream, k):
         progress = members[k].progress

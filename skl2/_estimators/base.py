@@ -422,7 +422,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _validation(self, data):
         """Score of the validation rows, and the strata by which they are held out."""
-        strata = self._targets.strata(data.y, self.validation_fraction)
+        strata = self._targets.strata(data.y)
         return self._score(data), strata
 
     def _score(self, data):

@@ -104,7 +104,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Whether to watch the validation score and keep the weights of its best epoch,
         however training ends. The validation rows are those given to `fit`, or
         `validation_fraction` of the rows, held out (stratified by class, or by
-        combination of labels where these are not too rare). Stochastic solvers only.
+        combination of labels; those too rare to be split are pooled). Stochastic
+        solvers only.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping`.

@@ -107,24 +107,17 @@ class ClassTargets:
             right = ((raw > 0) == (y > 0)).all(axis=0)
         return np.average(right, weights=sample_weight)
 
-    def strata(self, y, validation_fraction):
-        """A number for each row, to stratify by; None if that is not possible.
+    def strata(self, y):
+        """A number for each row: of its class, or of its combination of labels.
 
         Parameters
         ----------
         y : ndarray of shape (n_outputs, n_rows)
             Encoded targets.
-        validation_fraction : float
-            Share of the rows that is held out.
         """
         if not self.multilabel:
-            return y.argmax(axis=0) if self.one_hot else y[0].astype(bool)
-        _, index, counts = np.unique(y, axis=1, return_inverse=True, return_counts=True)
-        # Combinations too rare for each side of the split are one stratum together.
-        share = min(validation_fraction, 1.0 - validation_fraction)
-        rare = counts * share < 1.0
-        strata = np.where(rare, len(counts), np.arange(len(counts)))[index.ravel()]
-        return strata if np.unique(strata, return_counts=True)[1].min() > 1 else None
+            return y.argmax(axis=0) if self.one_hot else y[0].astype(int)
+        return np.unique(y, axis=1, return_inverse=True)[1].ravel()
 
     def weighting(self, class_weight, y, sample_weight):
         """A function that weighs rows by their classes.
@@ -202,7 +195,7 @@ class RealTargets:
             return np.nan
         return float(r2_score(y.T, prediction.T, sample_weight=sample_weight))
 
-    def strata(self, y, validation_fraction):
+    def strata(self, y):
         """None: numbers are not stratified."""
 
 

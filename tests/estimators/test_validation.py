@@ -209,6 +209,35 @@ def test_splits_are_stratified(kind):
         assert (label[rows[-1]] == 0).sum() == 3
 
 
+RARE = {
+    "one row of a class": np.r_[np.arange(119) % 3, 7],
+    "many classes of 3 rows": np.repeat(np.arange(40), 3),
+    "a row each": np.arange(120),
+}
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_rare_classes_can_be_held_out(name):
+    model = MLPClassifier(4, early_stopping=True, max_iter=3, random_state=0)
+    fit_quietly(model, np.random.RandomState(0).randn(120, 3), RARE[name])
+    assert len(model.validation_scores_) == 3
+
+
+def test_rows_of_weight_zero_are_in_no_stratum():
+    # Class 7 has one row that counts: with the others it could be a stratum.
+    data, y = np.random.RandomState(0).randn(126, 3), np.arange(126) % 3
+    y[119:] = 7
+    weight = np.repeat([1.0, 0.0], [120, 6])
+    weighted, alone = (
+        MLPClassifier(4, early_stopping=True, max_iter=3, random_state=0)
+        for _ in range(2)
+    )
+    fit_quietly(weighted, data, y, sample_weight=weight)
+    fit_quietly(alone, data[:120], y[:120], sample_weight=weight[:120])
+    assert weighted.validation_scores_ == alone.validation_scores_
+    assert_array_equal(weighted.coefs_[0], alone.coefs_[0])
+
+
 def test_through_a_pipeline():
     y, y_val = target("regression", X, 1), target("regression", X_VAL, 2)
     with config_context(enable_metadata_routing=True):
