@@ -326,7 +326,10 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             raise ValueError(f"y_val has {len(targets)} outputs, y has {n_outputs}.")
         if sample_weight is not None:
             sample_weight, _ = weights_in_range(sample_weight)
-        return TrainingSet(X, targets, weigh(targets, sample_weight))
+        sample_weight = weigh(targets, sample_weight)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("class_weight leaves no validation row with a weight > 0.")
+        return TrainingSet(X, targets, sample_weight)
 
     def _encode(self, y, dtype):
         self._loss().check_targets(y)

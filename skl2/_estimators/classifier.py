@@ -166,7 +166,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         K times the hidden units.
 
     class_weight : dict, 'balanced', list of dict or None, default=None
-        Weights of the classes, {class: weight} (1 where not given); 'balanced' is
+        Weights of the classes, {class: weight} (1 where not given; keys of classes that
+        the rows lack are ignored, but one must fit); 'balanced' is
         (sum of weights) / (n_classes * sum of weights in the class). For multilabel
         targets a list of such dicts, one a label, whose weights are multiplied. They
         multiply `sample_weight`, in training and in validation.
@@ -375,7 +376,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights >= 0 of the rows.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; required in the first call.
+            All classes there will be, for multilabel targets the column numbers;
+            required in the first call.
 
         Returns
         -------
@@ -418,7 +420,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._targets.decode(raw.T)
 
     def predict_proba(self, X):
-        """Probability of every class, strictly between 0 and 1.
+        """Probability of every class, strictly between 0 and 1; 1 if there is one only.
 
         Parameters
         ----------
@@ -428,7 +430,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         p : ndarray of shape (n_samples, n_classes)
         """
-        raw = self._two_columns(self._raw_predict(X))
+        raw = self._raw_predict(X)
+        if len(self.classes_) == 1 and not self._multilabel:
+            return np.ones_like(raw)
+        raw = self._two_columns(raw)
         p = self._fitted_loss.predict(raw.T[np.newaxis])[0].T
         info = np.finfo(p.dtype)
         return np.clip(p, info.tiny, 1.0 - info.epsneg, out=p)

@@ -274,26 +274,27 @@ def check_dropout(dropout, n_hidden_layers):
 
 
 def check_class_weight(class_weight, classes):
-    """Weight of each of `classes` from a dict; keys must be among them."""
+    """Weight of each of `classes` from a dict, 1 where it has none.
+
+    Its other keys are ignored, as the rows of a fold may lack a class; one must fit.
+    """
     if not isinstance(class_weight, dict):
         raise ValueError(
             "class_weight must be None, 'balanced', a dict of class: weight, or, for "
             f"multilabel targets, a list of such dicts, one a label. Got "
             f"{class_weight!r}."
         )
-    known = list(classes)
-    weights = np.ones(len(known))
     number = Number(Real, "[0, inf)")
     for label, weight in class_weight.items():
-        if label not in known:
-            raise ValueError(
-                f"class_weight={class_weight!r} has a weight for {label!r}, which is "
-                f"not one of the classes {known}."
-            )
         if not number.accepts(weight):
             raise ValueError(
                 f"class_weight must have finite weights >= 0, got {weight!r} for "
                 f"{label!r} in {class_weight!r}."
             )
-        weights[known.index(label)] = weight
-    return weights
+    known = list(classes)
+    if class_weight and not any(label in known for label in class_weight):
+        raise ValueError(
+            f"class_weight={class_weight!r} has no weight for any of the classes "
+            f"{known}."
+        )
+    return np.array([float(class_weight.get(label, 1.0)) for label in known])

@@ -18,7 +18,8 @@ class ClassTargets:
     """Class labels. Encoded, they are 0 or 1.
 
     Two classes are one row, 1 for the second class. More classes are a row each
-    (one-hot). A multilabel indicator is a row for each label.
+    (one-hot). A multilabel indicator is a row for each label. One class alone is a row
+    of zeros: as in scikit-learn, its network has an output all the same.
 
     Parameters
     ----------
@@ -34,18 +35,18 @@ class ClassTargets:
     @classmethod
     def learn(cls, y):
         """The targets whose classes are the labels of `y`."""
-        labels, multilabel = _labels(y)
-        if len(labels) < 2:
-            raise ValueError(
-                "y has one class only, "
-                f"{labels.tolist()}; a classifier needs at least 2 classes."
-            )
-        return cls(labels, multilabel)
+        return cls(*_labels(y))
 
     @classmethod
     def of_given_classes(cls, classes, y):
         """The targets of given classes, labels or an indicator as `y`."""
-        return cls(classes, _labels(y)[1])
+        labels, multilabel = _labels(y)
+        if multilabel and not np.array_equal(classes, labels):
+            raise ValueError(
+                f"classes={classes.tolist()}, but y is a multilabel indicator of "
+                f"{len(labels)} columns: pass their numbers, {labels.tolist()}."
+            )
+        return cls(classes, multilabel)
 
     @property
     def one_hot(self):
@@ -84,7 +85,7 @@ class ClassTargets:
         if self.multilabel:
             return np.ascontiguousarray(y.T, dtype=dtype)
         index = np.searchsorted(self.classes, y)
-        if len(self.classes) == 2:
+        if len(self.classes) <= 2:
             return (index == 1).astype(dtype)[np.newaxis]
         one_hot = np.zeros((len(self.classes), len(y)), dtype)
         one_hot[index, np.arange(len(y))] = 1.0
@@ -94,17 +95,22 @@ class ClassTargets:
         """Labels of encoded targets, or of raw predictions of the same shape."""
         if self.multilabel:
             return (y.T > 0).astype(int)
-        index = y.argmax(axis=0) if self.one_hot else (y[0] > 0).astype(int)
-        return self.classes[index]
+        return self.classes[self._class_numbers(y)]
+
+    def _class_numbers(self, y):
+        """Class number of each row, of encoded targets or raw predictions."""
+        if len(self.classes) == 1:
+            return np.zeros(y.shape[1], dtype=int)
+        return y.argmax(axis=0) if self.one_hot else (y[0] > 0).astype(int)
 
     def score(self, raw, y, sample_weight, loss):
         """Accuracy of raw predictions; NaN where they are not finite."""
         if not np.isfinite(raw).all():
             return np.nan
-        if self.one_hot:
-            right = raw.argmax(axis=0) == y.argmax(axis=0)
-        else:
+        if self.multilabel:
             right = ((raw > 0) == (y > 0)).all(axis=0)
+        else:
+            right = self._class_numbers(raw) == self._class_numbers(y)
         return np.average(right, weights=sample_weight)
 
     def strata(self, y):
@@ -116,7 +122,7 @@ class ClassTargets:
             Encoded targets.
         """
         if not self.multilabel:
-            return y.argmax(axis=0) if self.one_hot else y[0].astype(int)
+            return self._class_numbers(y)
         return np.unique(y, axis=1, return_inverse=True)[1].ravel()
 
     def weighting(self, class_weight, y, sample_weight):
@@ -154,8 +160,7 @@ class ClassTargets:
     def _weighted(self, class_weight, y):
         """(class numbers of the rows, classes, class_weight), or one for each label."""
         if not self.multilabel:
-            index = y.argmax(axis=0) if self.one_hot else y[0].astype(int)
-            return [(index, self.classes.tolist(), class_weight)]
+            return [(self._class_numbers(y), self.classes.tolist(), class_weight)]
         given = class_weight
         given = [given] * len(y) if isinstance(given, str) else given
         if not isinstance(given, list | tuple) or len(given) != len(y):
@@ -203,13 +208,7 @@ def given_classes(classes):
     """The classes given in the first call of ``partial_fit``, sorted."""
     if classes is None:
         raise ValueError("classes must be passed on the first call to partial_fit.")
-    classes = unique_labels(classes)
-    if len(classes) < 2:
-        raise ValueError(
-            f"classes has one class only, {classes.tolist()}; a classifier needs at "
-            "least 2 classes."
-        )
-    return classes
+    return unique_labels(classes)
 
 
 def check_same_classes(classes, known):

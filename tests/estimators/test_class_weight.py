@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import fit_quietly
 from numpy.testing import assert_allclose
+from sklearn.model_selection import KFold
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skl2 import MLPClassifier
@@ -84,6 +85,31 @@ def test_candidates_of_a_search_have_their_own():
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
     )
+
+
+def test_classes_that_a_fold_lacks_are_ignored():
+    known = {"a": 5.0, "c": 0.5}
+    expected = train(LABELS, class_weight=known)
+    model = train(LABELS, class_weight=known | {"d": 7.0})
+    np.testing.assert_array_equal(model.coefs_[0], expected.coefs_[0])
+    y = np.sort(LABELS)
+    every = MLPClassifier(4, max_iter=5, class_weight={"a": 1, "b": 2, "c": 5})
+    for cv in (KFold(2), KFold(3)):
+        search = StackedGridSearchCV(every, {}, cv=cv, error_score="raise")
+        fit_quietly(search, X, y)
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    with pytest.raises(ValueError, match="no weight for any of the classes"):
+        train(LABELS, class_weight={0: 2.0, 1: 1.0})
+    with pytest.raises(ValueError, match="no weight for any of the classes"):
+        train(MULTILABEL, class_weight=[{1: 3.0}, {2: 0.5}])
+
+
+def test_validation_rows_that_weigh_nothing():
+    model = MLPClassifier(early_stopping=True, class_weight={"a": 0.0})
+    a = LABELS == "a"
+    with pytest.raises(ValueError, match="class_weight leaves no validation row"):
+        model.fit(X, LABELS, X_val=X[a], y_val=LABELS[a])
+    assert not hasattr(model, "classes_")
 
 
 def test_errors():

@@ -208,8 +208,8 @@ PARAMETER_ROWS = [
         for value in ("equal", 2.0, [{0: 1.0}])
     ),
     *(
-        (MLPClassifier, "class_weight", value, "(finite.*>= ?0|not one of the classes)")
-        for value in ({0: -1.0}, {0: np.nan}, {1: "a"}, {5: 1.0})
+        (MLPClassifier, "class_weight", value, "(finite.*>= ?0|for any of the classes)")
+        for value in ({0: -1.0}, {0: np.nan}, {5: "a"}, {5: 1.0})
     ),
 ]
 
@@ -478,20 +478,6 @@ DATA = [
         says("float\\(\\) argument must be", "dict"),
     ),
     (
-        "one class",
-        [MLPClassifier],
-        lambda X, y: (X, np.full(N, 7)),
-        ValueError,
-        says("class", "\\b7\\b", "(at least 2|same) classes"),
-    ),
-    (
-        "one class of str",
-        [MLPClassifier],
-        lambda X, y: (X, np.full(N, "cat")),
-        ValueError,
-        says("class", "cat", "(at least 2|same) classes"),
-    ),
-    (
         "continuous y",
         [MLPClassifier],
         lambda X, y: (X, np.linspace(0, 1, N)),
@@ -588,10 +574,7 @@ def test_bad_data(Estimator, mutate, exception, message, solver):
         assert_array_equal(predictions(est), before)
 
 
-@pytest.mark.parametrize(
-    "Estimator, mutate, exception, message",
-    [row for row in DATA_ROWS if not row.id.startswith("one-class")],
-)
+@pytest.mark.parametrize("Estimator, mutate, exception, message", DATA_ROWS)
 def test_bad_data_in_partial_fit(Estimator, mutate, exception, message):
     y = Y[Estimator]
     classes = {"classes": [0, 1]} if Estimator is MLPClassifier else {}
@@ -626,15 +609,27 @@ def test_one_class_is_a_fair_chunk():
     [
         (None, [0, 1], "classes must be passed on the first call"),
         ([0, 1], [0, 2], says("classes", "2", "0.*1")),
-        ([5], [5, 5], says("class", "5")),
+        ([5], [4, 5], says("class", "4", "5")),
+        (["a", "b"], [0, 1], says("class", "a", "b", "0", "1")),
     ],
-    ids=["missing", "unknown-label", "one-class"],
+    ids=["missing", "unknown-label", "one-class", "other-type"],
 )
 def test_bad_classes_in_partial_fit(classes, y, message):
     est = make(MLPClassifier)
     with pytest.raises(ValueError, match=message):
         est.partial_fit(X, np.resize(y, N), classes=classes)
     assert not hasattr(est, "coefs_")
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], ["a", "b", "c"], [0, 1], range(4)])
+def test_bad_classes_of_multilabel_targets(classes):
+    y = np.random.RandomState(0).randint(0, 2, (N, 3))
+    est = make(MLPClassifier)
+    message = says("classes=", "3 columns", re.escape("[0, 1, 2]"))
+    with pytest.raises(ValueError, match=message):
+        est.partial_fit(X, y, classes=classes)
+    assert not hasattr(est, "classes_")
+    assert est.partial_fit(X, y, classes=[0, 1, 2]).predict(X).shape == (N, 3)
 
 
 @both
