@@ -171,6 +171,9 @@ def to_sklearn(estimator):
     Returns
     -------
     exported : sklearn.neural_network.MLPClassifier or MLPRegressor
+        With the parameters that scikit-learn has too, `alpha` where the penalty is L2
+        with one λ. `partial_fit` and warm fits go on from the weights; the optimizer
+        starts anew.
 
     Raises
     ------
@@ -187,7 +190,7 @@ def to_sklearn(estimator):
         )
     classifier = isinstance(estimator, MLPClassifier)
     kind = neural_network.MLPClassifier if classifier else neural_network.MLPRegressor
-    exported = kind(
+    exported = kind(**_common_parameters(estimator, kind)).set_params(
         hidden_layer_sizes=tuple(c.shape[1] for c in estimator.coefs_[:-1]),
         activation=activation,
     )
@@ -200,9 +203,39 @@ def to_sklearn(estimator):
     for name in ("feature_names_in_", "n_iter_", "t_", "loss_", "loss_curve_"):
         if hasattr(estimator, name):
             setattr(exported, name, deepcopy(getattr(estimator, name)))
+    _let_train_on(exported)
     if classifier:
         set_labels(exported, estimator.classes_, estimator._targets.multilabel)
     return exported
+
+
+def _common_parameters(estimator, kind):
+    """The parameters of `estimator` that mean the same in scikit-learn's `kind`."""
+    params = estimator.get_params(deep=False)
+    for name, values in {
+        "solver": ("lbfgs", "sgd", "adam"),
+        "learning_rate": ("constant", "invscaling", "adaptive"),
+        "loss": ("squared_error", "poisson"),
+    }.items():
+        if params.get(name) not in values:
+            params.pop(name, None)
+    del params["alpha"]
+    if estimator.penalty is None:
+        params["alpha"] = 0.0
+    elif estimator.penalty == "l2" and len(set(estimator.alpha_)) == 1:
+        params["alpha"] = float(estimator.alpha_[0])
+    known = kind().get_params()
+    return {name: value for name, value in params.items() if name in known}
+
+
+def _let_train_on(exported):
+    """Set what scikit-learn's training reads of the earlier one; patience is new."""
+    exported._no_improvement_count = 0
+    exported.best_loss_ = np.inf
+    exported.validation_scores_ = [] if exported.early_stopping else None
+    exported.best_validation_score_ = -np.inf if exported.early_stopping else None
+    exported._best_coefs = [c.copy() for c in exported.coefs_]
+    exported._best_intercepts = [b.copy() for b in exported.intercepts_]
 
 
 def from_sklearn(estimator):
@@ -217,7 +250,9 @@ def from_sklearn(estimator):
     -------
     imported : MLPClassifier or MLPRegressor
         With the same parameters and equal predictions. (λ = alpha then means the whole
-        training set's m, see the user guide.)
+        training set's m, see the user guide.) `partial_fit` and warm fits go on from
+        the weights; the optimizer starts anew, the penalties of earlier epochs, which
+        scikit-learn does not report, are NaN in `penalty_curve_`.
     """
     check_is_fitted(estimator)
     if isinstance(estimator, neural_network.MLPClassifier):
@@ -242,9 +277,20 @@ def from_sklearn(estimator):
     imported.alpha_ = np.full(len(imported.coefs_), float(estimator.alpha))
     for name in ("n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
         setattr(imported, name, getattr(estimator, name))
-    for name in ("feature_names_in_", "n_iter_", "t_", "loss_", "loss_curve_"):
+    for name in ("feature_names_in_", "n_iter_", "t_", "loss_"):
         if hasattr(estimator, name):
             setattr(imported, name, deepcopy(getattr(estimator, name)))
+    # L-BFGS of scikit-learn has no curves.
+    imported.loss_curve_ = list(getattr(estimator, "loss_curve_", []))
+    imported.penalty_curve_ = [np.nan] * len(imported.loss_curve_)
+    imported.validation_scores_ = copy(getattr(estimator, "validation_scores_", None))
+    imported.validation_loss_curve_ = None
+    if imported.validation_scores_ is not None:
+        imported.validation_loss_curve_ = [np.nan] * len(imported.validation_scores_)
+    imported.best_loss_ = getattr(estimator, "best_loss_", imported.loss_)
+    imported.best_validation_score_ = getattr(estimator, "best_validation_score_", None)
+    imported.batch_norm_ = None
+    imported._fitted_dropout = ()
     return imported
 
 

@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import neural_network
 from sklearn.datasets import make_multilabel_classification, make_regression
@@ -77,6 +78,101 @@ def test_from_sklearn_of_a_fit_of_theirs():
     assert isinstance(ours, MLPClassifier)
     assert_same(ours, theirs, 1e-9)
     assert_same(pickle.loads(pickle.dumps(ours)), theirs, 1e-9)
+
+
+# Without momentum the optimizer has no state: training goes on as in the original.
+STATELESS = {
+    "hidden_layer_sizes": (4,),
+    "solver": "sgd",
+    "momentum": 0.0,
+    "nesterovs_momentum": False,
+    "batch_size": 80,
+    "alpha": 0.0,
+    "learning_rate_init": 0.05,
+    "max_iter": 3,
+    "random_state": 0,
+}
+TRAINED_ON = [p for p in PROBLEMS if p != "poisson"]
+
+
+def pair(problem, **params):
+    """An estimator of ours and of scikit-learn, and the targets."""
+    kind, y = PROBLEMS[problem]
+    theirs = getattr(neural_network, kind.__name__)
+    return kind(**params), theirs(**params), y
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", ["partial_fit", "warm fit"])
+@pytest.mark.parametrize("problem", TRAINED_ON)
+def test_a_converted_network_trains_on_as_the_original(problem, method):
+    warm = method == "warm fit"
+    ours, theirs, y = pair(problem, **STATELESS, warm_start=warm)
+    for original, convert in ((ours, to_sklearn), (theirs, from_sklearn)):
+        converted = convert(original.fit(X, y))
+        for model in (original, converted):
+            for _ in range(2):
+                model.fit(X, y) if warm else model.partial_fit(X, y)
+        for a, b in zip(original.coefs_, converted.coefs_, strict=True):
+            assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+        assert len(original.loss_curve_) == len(converted.loss_curve_)
+        assert original.t_ == converted.t_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"solver": "adam"},
+        {"solver": "lbfgs"},
+        {"early_stopping": True},
+        {"n_estimators": 2},
+        {"hidden_layer_sizes": ()},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("problem", TRAINED_ON)
+def test_every_kind_of_converted_network_trains_on(problem, params):
+    kind, y = PROBLEMS[problem]
+    params = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0} | params
+    ours = kind(**params).fit(X, y)
+    exported = to_sklearn(ours)
+    for model in (exported, from_sklearn(exported)):
+        model.set_params(warm_start=True).fit(X, y)
+        model.set_params(solver="adam", early_stopping=False).fit(X, y)
+        before = model.coefs_[0].copy()
+        model.partial_fit(X, y)
+        assert (model.coefs_[0] != before).any()
+        assert np.isfinite(model.loss_curve_[-1])
+
+
+def test_to_sklearn_keeps_the_parameters_that_scikit_learn_has():
+    shared = {
+        "learning_rate_init": 0.02,
+        "batch_size": 30,
+        "max_iter": 2,
+        "tol": 0.5,
+        "random_state": 3,
+        "warm_start": True,
+        "n_iter_no_change": 7,
+    }
+    y = PROBLEMS["binary"][1]
+    ours = MLPClassifier((5,), alpha=2.0, solver="sgd", **shared)
+    ours = fit_quietly(ours, X, y)
+    kept = to_sklearn(ours).get_params()
+    assert kept == kept | shared | {"alpha": 2.0, "solver": "sgd"}
+    # scikit-learn has no such solver, schedule and penalty.
+    ours = MLPClassifier(
+        (5,), penalty="l1", solver="adamw", learning_rate="cosine", max_iter=2
+    ).fit(X, y)
+    default = neural_network.MLPClassifier().get_params()
+    changed = {"hidden_layer_sizes": (5,), "max_iter": 2}
+    assert to_sklearn(ours).get_params() == default | changed
+    assert to_sklearn(ours.set_params(penalty=None).fit(X, y)).alpha == 0.0
+    ours.set_params(penalty="l2", alpha="scale").fit(X, y)
+    assert to_sklearn(ours).alpha == ours.alpha_[0]
+    ours.set_params(alpha=[1.0, 2.0]).fit(X, y)
+    assert to_sklearn(ours).alpha == default["alpha"]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
