@@ -19,8 +19,10 @@ from skl2._engine.losses import (
     MultinomialLogLoss,
 )
 from skl2._engine.network.average import average, densified, split
+from skl2._engine.network.batch_norm import BatchNorm
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.ensemble import side_by_side
 from skl2._estimators.prediction import check_perceptron
 from skl2._estimators.regressor import MLPRegressor
 from skl2._estimators.targets import ClassTargets
@@ -73,7 +75,8 @@ def compress(estimator):
     -------
     compression : Compression
         Its estimator's predictions equal those of `estimator` to rounding. A layer all
-        of whose units are dead keeps one.
+        of whose units are dead keeps one. `partial_fit` and warm fits go on from the
+        weights, with batch norm from its statistics; the optimizer starts anew.
 
     Examples
     --------
@@ -93,8 +96,12 @@ def compress(estimator):
     dense = densified(estimator.coefs_, len(estimator.estimators_))
     n_units = [c.shape[1] for c in dense[:-1]]
     networks = split(dense, estimator.intercepts_)
-    for coefs, intercepts in networks:
-        _drop_units(coefs, intercepts, ACTIVATIONS[estimator._fitted_activation]())
+    # An ensemble of one hidden layer stays in one piece.
+    single = estimator.estimators_ if len(networks) > 1 else [estimator]
+    norms = [_own_norms(network) for network in single]
+    activation = ACTIVATIONS[estimator._fitted_activation]()
+    for (coefs, intercepts), own in zip(networks, norms, strict=True):
+        _drop_units(coefs, intercepts, own, activation)
     coefs, intercepts = average(networks, [1.0] * len(networks))
     # What is left is one network, without those it is the average of.
     small = copy(estimator)
@@ -105,6 +112,9 @@ def compress(estimator):
     small.hidden_layer_sizes = tuple(c.shape[1] for c in coefs[:-1])
     small.coefs_ = coefs
     small.intercepts_ = intercepts
+    small.batch_norm_ = side_by_side(norms)
+    if small.batch_norm_ is not None:
+        small._batch_norm_rows = estimator.estimators_[0]._batch_norm_rows
     return Compression(
         small,
         [n - c.shape[1] for n, c in zip(n_units, coefs[:-1], strict=True)],
@@ -114,11 +124,17 @@ def compress(estimator):
     )
 
 
-def _drop_units(coefs, intercepts, activation):
+def _own_norms(network):
+    """A copy of ``batch_norm_``, to be changed."""
+    norms = getattr(network, "batch_norm_", None)
+    return None if norms is None else [dict(units) for units in norms]
+
+
+def _drop_units(coefs, intercepts, norms, activation):
     """Drop, in place, the units of one network that do nothing."""
     # Forwards for constants, backwards for the unread: a removal may cause others.
-    while _drop_constant(coefs, intercepts, activation) or _drop_unread(
-        coefs, intercepts
+    while _drop_constant(coefs, intercepts, norms, activation) or _drop_unread(
+        coefs, intercepts, norms
     ):
         pass
 
@@ -127,7 +143,7 @@ def _multiply_adds(coefs):
     return int(sum(c.nnz if sparse.issparse(c) else c.size for c in coefs))
 
 
-def _keep(coefs, intercepts, i, live):
+def _keep(coefs, intercepts, norms, i, live):
     """Keep the units `live` (bool mask) of hidden layer i, at least one of them."""
     if live.all() or len(live) == 1:
         return False
@@ -136,25 +152,37 @@ def _keep(coefs, intercepts, i, live):
     coefs[i] = np.ascontiguousarray(coefs[i][:, live])
     intercepts[i] = intercepts[i][live]
     coefs[i + 1] = np.ascontiguousarray(coefs[i + 1][live])
+    if norms is not None:
+        norms[i] = {name: values[live] for name, values in norms[i].items()}
     return True
 
 
-def _drop_constant(coefs, intercepts, activation):
+def _drop_constant(coefs, intercepts, norms, activation):
     dropped = False
     for i in range(len(coefs) - 1):
         live = coefs[i].any(axis=0)
         bias = intercepts[i]
         constant = np.where(live, 0.0, activation(bias)).astype(bias.dtype)
-        intercepts[i + 1] = intercepts[i + 1] + constant @ coefs[i + 1]
+        added = constant @ coefs[i + 1]
+        intercepts[i + 1] = intercepts[i + 1] + added
+        if norms is not None and i + 1 < len(norms):
+            _shift_mean(norms[i + 1], added)
         coefs[i + 1][~live] = 0.0
-        dropped |= _keep(coefs, intercepts, i, live)
+        dropped |= _keep(coefs, intercepts, norms, i, live)
     return dropped
 
 
-def _drop_unread(coefs, intercepts):
+def _shift_mean(norm, added):
+    """Take from the mean of W x, μ, what is `added` to the bias β - μ γ / √(σ² + ε)."""
+    factor = norm["scale"] / np.sqrt(norm["variance"] + BatchNorm.epsilon)
+    # Where γ is 0 the folded weights are, and nothing is added.
+    norm["mean"] = norm["mean"] - added / np.where(factor == 0.0, 1.0, factor)
+
+
+def _drop_unread(coefs, intercepts, norms):
     dropped = False
     for i in range(len(coefs) - 2, -1, -1):
-        dropped |= _keep(coefs, intercepts, i, coefs[i + 1].any(axis=1))
+        dropped |= _keep(coefs, intercepts, norms, i, coefs[i + 1].any(axis=1))
     return dropped
 
 

@@ -268,6 +268,67 @@ def test_an_l1_fit_becomes_smaller_and_goes_on():
     small.estimator.set_params(warm_start=True, max_iter=5).fit(X, y)
 
 
+BATCH_NORM = {
+    "batch_norm": True,
+    "solver": "sgd",
+    "momentum": 0.0,
+    "nesterovs_momentum": False,
+    "alpha": 0.0,
+    "activation": "tanh",
+    "max_iter": 5,
+    "random_state": 0,
+}
+
+
+def without_inputs(network, cut):
+    """A fit whose hidden units `cut` of the first layer have lost their inputs."""
+    network.coefs_ = [c.copy() for c in network.coefs_]
+    network.coefs_[0][:, cut] = 0.0
+    for statistic in ("mean", "variance"):
+        network.batch_norm_[0][statistic][cut] = 0.0
+    return network
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("method", ["partial_fit", "warm fit"])
+@pytest.mark.parametrize("hidden", [(6,), (6, 5), (6, 5, 4)])
+def test_a_compressed_network_with_batch_norm_trains_on(hidden, method):
+    y = PROBLEMS["multioutput"][1] / 100
+    model = MLPRegressor(hidden_layer_sizes=hidden, **BATCH_NORM).fit(X, y)
+    model = without_inputs(model, [0, 3])
+    small = compress(model).estimator
+    assert [len(units["mean"]) for units in small.batch_norm_] == [4, *hidden[1:]]
+
+    def train_on(network, rate):
+        network.set_params(learning_rate_init=rate, warm_start=method != "partial_fit")
+        getattr(network, method.split()[-1])(X, y)
+
+    # Almost at rest, so that the units without inputs stay constant.
+    for network in (model, small):
+        train_on(network.set_params(max_iter=1), 1e-12)
+    assert_allclose(small.loss_, model.loss_, rtol=1e-9)
+    assert_allclose(small.predict(X), model.predict(X), rtol=1e-4, atol=1e-4)
+    at_rest = small.loss_
+    for _ in range(3):
+        train_on(small, 0.1)
+    assert small.loss_ < at_rest
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("hidden", [(6,), (6, 5)])
+def test_a_compressed_ensemble_with_batch_norm_trains_on(hidden):
+    y = PROBLEMS["binary"][1]
+    model = MLPClassifier(hidden, n_estimators=2, **BATCH_NORM).fit(X, y)
+    small = compress(without_inputs(model, [0, 7])).estimator
+    assert small.hidden_layer_sizes[0] == 10
+    widths = [len(units["mean"]) for units in small.batch_norm_]
+    assert widths == list(small.hidden_layer_sizes)
+    before = small.loss_
+    for _ in range(3):
+        small.partial_fit(X, y)
+    assert small.loss_ < before
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("problem", ["binary", "multiclass", "regression"])
 def test_onnx(problem):

@@ -22,9 +22,10 @@ def splittable_strata(labels, share):
         None if only one stratum would be left.
     """
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    n_held_out = int(np.ceil(share * len(index)))
-    smaller_side = min(n_held_out, len(index) - n_held_out)
-    if counts.min() > 1 and len(counts) <= smaller_side:
+    n_held_out = int(np.ceil(share * len(labels)))
+    smaller_side = min(n_held_out, len(labels) - n_held_out)
+    rarest = int(counts.min())
+    if rarest > 1 and len(counts) <= smaller_side:
         return index
     rows_on_smaller_side = counts * min(share, 1.0 - share)
     order = np.argsort(counts, kind="stable")

@@ -39,7 +39,7 @@ def averaged(networks):
         attributes[name] = _mean([getattr(n, name) for n in networks])
     for name in CURVES:
         attributes[name] = _mean_curve([getattr(n, name) for n in networks])
-    attributes["batch_norm_"] = _side_by_side([n.batch_norm_ for n in networks])
+    attributes["batch_norm_"] = side_by_side([n.batch_norm_ for n in networks])
     # Each network has its own, to go on from.
     attributes["_progress"] = None
     return attributes
@@ -57,7 +57,7 @@ def _mean_curve(curves):
     return np.mean(padded, axis=0).tolist()
 
 
-def _side_by_side(norms):
+def side_by_side(norms):
     """Batch-norm parameters of the hidden layers, whose units stand side by side."""
     if norms[0] is None:
         return None
