@@ -1,5 +1,7 @@
 """What a stratified split can keep: strata large enough for both sides."""
 
+import math
+
 import numpy as np
 
 
@@ -22,14 +24,13 @@ def splittable_strata(labels, share):
         None if only one stratum would be left.
     """
     _, index, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    n_held_out = int(np.ceil(share * len(labels)))
-    smaller_side = min(n_held_out, len(labels) - n_held_out)
+    n_held_out = math.ceil(share * len(labels))
     rarest = int(counts.min())
-    if rarest > 1 and len(counts) <= smaller_side:
+    if rarest > 1 and len(counts) <= min(n_held_out, len(labels) - n_held_out):
         return index
     rows_on_smaller_side = counts * min(share, 1.0 - share)
     order = np.argsort(counts, kind="stable")
-    n_rare = np.count_nonzero(rows_on_smaller_side < 1.0)
+    n_rare = int(np.count_nonzero(rows_on_smaller_side < 1.0))
     pooled = np.cumsum(rows_on_smaller_side[order])
     n_pooled = max(n_rare, int(np.searchsorted(pooled, 1.0)) + 1)
     if n_pooled >= len(counts):

@@ -8,7 +8,6 @@ from scipy.sparse.linalg import svds
 
 from skl2._engine.network.network import LossWorkspace
 from skl2._engine.penalties import l1_share
-from skl2._engine.warn import warn
 
 # alpha='scale' is this times ``reference_alpha``: without and with hidden layers. On 13
 # data sets the same two constants are the best of a half-decade grid, or next to it,
@@ -17,9 +16,6 @@ SCALE_LINEAR, SCALE_HIDDEN = 0.003, 0.01
 
 # alphas='auto': decades around alpha='scale', three to either side in half-decades.
 AUTO_STEPS = np.arange(-6, 7) / 2.0
-
-# Ratio of the largest to the median column scale from which X counts as not scaled.
-UNSCALED = 100.0
 
 
 def null_gradient(data, loss):
@@ -128,7 +124,6 @@ def scale_alpha(data, loss, penalty, n_layers):
     n_layers : int
         Number of weight layers.
     """
-    warn_if_unscaled(data)
     penalty = penalty or "l2"
     gradient = null_gradient(data, loss)
     c = SCALE_LINEAR if n_layers == 1 else SCALE_HIDDEN
@@ -171,49 +166,3 @@ def alpha_grid(wanted, scale):
             f"alphas must be >= 0; the smallest is {alphas[0]:g}. Got {wanted!r}."
         )
     return alphas
-
-
-def warn_if_unscaled(data):
-    """Warn if one column of X is so large that it alone would decide λ."""
-    scales = column_scales(data)
-    scales = scales[scales > 0]
-    if len(scales) == 0:
-        return
-    ratio = scales.max() / np.median(scales)
-    if ratio > UNSCALED:
-        warn(
-            "X is not scaled: the standard deviation of its largest column is "
-            f"{ratio:.3g} times the median one, and a penalty weighs all columns "
-            "alike. Put a StandardScaler (MaxAbsScaler for sparse X) before it.",
-            UserWarning,
-        )
-
-
-def column_scales(data):
-    """Standard deviation of every column of X, in one pass, without a copy.
-
-    In units of a power of 2 that keeps its square in the range of float64.
-    """
-    n, d = data.n_rows, data.X.shape[1]
-    values = data.X.data if issparse(data.X) else data.X
-    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
-    unit = 1.0
-    if not 1e-100 < largest < 1e100:
-        # Multiplying by a power of 2 is exact.
-        unit = float(np.ldexp(1.0, min(1023, -int(np.frexp(largest)[1]))))
-    total = np.zeros(d)
-    squares = np.zeros(d)
-    origin = None
-    for _, (x, _, _) in data.chunks(d):
-        if issparse(x):
-            x = x.astype(np.float64, copy=False) * unit
-            total += np.asarray(x.sum(axis=0)).ravel()
-            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
-        else:
-            if origin is None:
-                # The squares of columns far from zero would drown their deviation.
-                origin = x[:, :1].astype(np.float64)
-            x = (x - origin) * unit
-            total += x.sum(axis=1)
-            squares += np.einsum("ij,ij->i", x, x)
-    return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

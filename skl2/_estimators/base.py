@@ -20,6 +20,10 @@ from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.callbacks import fit_with_callbacks
 from skl2._estimators.checks import checked_rows, validation_rows
+from skl2._estimators.column_scales import (
+    warn_if_unscaled,
+    warn_if_validation_differs,
+)
 from skl2._estimators.description import layer_sizes, make_member, make_settings
 from skl2._estimators.diagnosis import (
     check_finite,
@@ -130,6 +134,8 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
                 partial=partial,
                 validation=validation,
             )
+            if not continues and not problem.settings.batch_norm:
+                warn_if_unscaled(problem.data)
             warn_if_decay_overshoots(self, problem, members[0])
             results = self._train(problem, members, continues or partial, listeners)
             for network, member, result in zip(networks, members, results, strict=True):
@@ -137,7 +143,7 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
                 network._store(problem, member, result, continues)
             if self.n_estimators > 1:
                 vars(self).update(averaged(networks), _networks=networks)
-            self._warn_of_the_end(problem.settings, results)
+            self._warn_of_the_end(problem, results)
         return self
 
     @property
@@ -306,9 +312,12 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
         sample_weight = weigh(targets, sample_weight)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("class_weight leaves no row with a weight > 0.")
-        return TrainingSet(
+        data = TrainingSet(
             X, targets, sample_weight, held_out=held_out, weight_unit=unit
         )
+        if held_out is not None:
+            warn_if_validation_differs(data)
+        return data
 
     def _held_out(self, validation, dtype, n_outputs, weigh):
         """The validation rows given to ``fit``, as the engine reads them."""
@@ -412,16 +421,16 @@ class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
             self.batch_norm_ = result.unfolded.by_layer(settings.layer_sizes)
             self._batch_norm_rows = result.unfolded.n_rows
 
-    def _warn_of_the_end(self, settings, results):
+    def _warn_of_the_end(self, problem, results):
         if any(result.interrupted for result in results):
             warn("Training interrupted by user.")
-        left = unfinished(settings, results)
+        left = unfinished(problem.settings, results)
         if not left:
             return
         if self._location is not None and self._location.shared_fits.sums_up:
             self._location.shared_fits.n_unconverged += 1
         else:
-            warn_of_unfinished(self, left, len(results))
+            warn_of_unfinished(self, left, len(results), problem.data)
 
     def _validation(self, data):
         """Score of the validation rows, and the strata by which they are held out."""

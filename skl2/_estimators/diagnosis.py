@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skl2._engine.penalties import l1_share
 from skl2._engine.stack import STOCHASTIC_SOLVERS
 from skl2._engine.warn import warn
+from skl2._estimators.column_scales import should_be_scaled
 
 
 def warn_if_decay_overshoots(estimator, problem, member):
@@ -97,7 +98,7 @@ def unfinished(settings, results):
     ]
 
 
-def warn_of_unfinished(estimator, results, n_networks):
+def warn_of_unfinished(estimator, results, n_networks, data):
     """Warn of the limit that has ended the training of some networks.
 
     Parameters
@@ -107,14 +108,16 @@ def warn_of_unfinished(estimator, results, n_networks):
         See ``unfinished``.
     n_networks : int
         Number of networks trained.
+    data : TrainingSet
     """
     which = f" ({len(results)} of {n_networks} networks)" if n_networks > 1 else ""
     if estimator.solver == "lbfgs":
         last = results[-1]
+        remedy = ", or scale the data" if should_be_scaled(data) else ""
         message = (
             f"lbfgs failed to converge after {last.n_iter} iteration(s){which}: "
             f"{last.message}. Increase max_iter ({estimator.max_iter}) or max_fun "
-            f"({estimator.max_fun}), or scale the data."
+            f"({estimator.max_fun}){remedy}."
         )
     else:
         message = (

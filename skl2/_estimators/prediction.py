@@ -94,7 +94,7 @@ class FittedNetwork:
         sizes = [np.prod(c.shape) for c in self.coefs_]
         return np.array(
             [
-                (size - _count_nonzero(c)) / size
+                (size - count_nonzero(c)) / size
                 for size, c in zip(sizes, self.coefs_, strict=True)
             ]
         )
@@ -142,7 +142,8 @@ class FittedNetwork:
         return self
 
 
-def _count_nonzero(matrix):
+def count_nonzero(matrix):
+    """The number of weights that are not zero, of an array or a sparse matrix."""
     return (
         matrix.count_nonzero() if sparse.issparse(matrix) else np.count_nonzero(matrix)
     )

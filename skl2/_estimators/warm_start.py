@@ -3,9 +3,12 @@
 from copy import deepcopy
 
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 
 from skl2._engine.network.folding import Unfolded
 from skl2._engine.network.network import Network
+from skl2._engine.warn import warn
+from skl2._estimators.prediction import count_nonzero
 
 
 def continue_from(estimator, member, settings):
@@ -18,6 +21,7 @@ def continue_from(estimator, member, settings):
         Gets the weights, and the training state if the estimator has kept it.
     settings : Settings
     """
+    _warn_if_dead(estimator)
     member.theta = fitted_theta(estimator, settings)
     member.rows_seen = estimator.t_
     progress = getattr(estimator, "_progress", None)
@@ -27,6 +31,22 @@ def continue_from(estimator, member, settings):
         member.random_state = member.progress.stream
     if settings.batch_norm:
         member.unfolded = _unfolded(estimator, member.progress)
+
+
+def _warn_if_dead(estimator):
+    """Warn if hardly any gradient leads away from the previous fit's weights.
+
+    With two weight layers that are zero each is a factor of the other's gradient, but
+    for what constant units add; at the best biases that is zero, too.
+    """
+    if sum(not count_nonzero(c) for c in estimator.coefs_) > 1:
+        warn(
+            "In the previous fit two weight layers or more are zero "
+            f"(alpha_={estimator.alpha_.tolist()}). Each is a factor of the gradient "
+            "of the other: training may not leave this point. Fit anew with a smaller "
+            "alpha and warm_start=False.",
+            ConvergenceWarning,
+        )
 
 
 def fitted_theta(estimator, settings):

@@ -11,6 +11,7 @@ from skl2._engine.objective import raw_and_loss
 from skl2._engine.stack import train_stack
 from skl2._estimators.alpha_scale import alpha_grid
 from skl2._estimators.classifier import MLPClassifier
+from skl2._estimators.column_scales import warn_if_unscaled
 from skl2._estimators.diagnosis import check_finite
 from skl2._estimators.regressor import MLPRegressor
 
@@ -264,6 +265,7 @@ def regularization_path(
     problem, (member,), _ = template._problem(
         X, y, sample_weight, validation=validation
     )
+    warn_if_unscaled(problem.data)
     alphas = alpha_grid(alphas, float(member.alpha[0]))
     thetas: list[np.ndarray] = []
     for alpha in alphas:

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import CONTAINERS, DTYPES, LOSSES, targets, training_set
+from helpers import CONTAINERS, LOSSES, targets, training_set
 from numpy.testing import assert_allclose
 
 from skl2 import MLPClassifier, MLPRegressor
@@ -18,11 +18,9 @@ from skl2._estimators.alpha_scale import (
     SCALE_LINEAR,
     _largest_singular_value,
     alpha_grid,
-    column_scales,
     null_gradient,
     scale_alpha,
     target_scale,
-    warn_if_unscaled,
 )
 
 PENALTIES = ["l2", "l1", "elasticnet"]
@@ -84,45 +82,6 @@ def test_rows_are_read_in_chunks_and_in_subsets(container):
         x, t = X[index], y[:, index]
         expected = -x.T @ (t - t.mean(axis=1, keepdims=True)).T
         assert_allclose(null_gradient(part, loss), expected, atol=1e-9)
-        assert_allclose(column_scales(part), x.std(axis=0), rtol=1e-10)
-
-
-# ------------------------------------------------------------ scale of the columns
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_column_scales_far_from_zero(dtype, container):
-    """Years, temperatures in kelvin: the mean is large beside the deviation."""
-    rng = np.random.RandomState(0)
-    X = rng.standard_normal((3000, 3)) * [1.0, 0.01, 10.0] + [1e4, 1.0, 0.0]
-    X[:, 2] *= rng.rand(3000) < 0.3
-    X = X.astype(dtype)
-    data = TrainingSet(CONTAINERS[container](X), np.zeros((1, 3000), dtype))
-    assert_allclose(column_scales(data), X.astype(np.float64).std(axis=0), rtol=1e-6)
-
-
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_one_huge_column_is_warned_of_with_its_ratio(container):
-    data = training_set(n_rows=400, container=container)
-    with no_unscaled_warning():
-        warn_if_unscaled(data)
-    X = data.X.toarray() if sp.issparse(data.X) else np.array(data.X)
-    X[:, 1] *= 5000.0
-    scales = X.std(axis=0)
-    ratio = scales.max() / np.median(scales)
-    huge = TrainingSet(CONTAINERS[container](X), data.y)
-    with pytest.warns(UserWarning, match="X is not scaled") as record:
-        warn_if_unscaled(huge)
-    assert f"{ratio:.3g} times" in str(record[0].message)
-
-
-def test_constant_columns_do_not_count_as_tiny_ones():
-    X = np.random.RandomState(0).standard_normal((50, 5))
-    X[:, :3] = [0.0, 7.0, -1e9]
-    with no_unscaled_warning():
-        warn_if_unscaled(TrainingSet(X, np.zeros((1, 50))))
-        warn_if_unscaled(TrainingSet(np.ones((50, 2)), np.zeros((1, 50))))
 
 
 # ---------------------------------------------------------------- singular values
@@ -295,14 +254,6 @@ def test_sparse_data_stay_sparse():
     expected = 0.01 * np.linalg.norm(S.T @ (y[0] - y.mean()))
     assert_allclose(value, expected, rtol=1e-10)
     assert peak < n * d * 8 / 10
-
-
-def test_it_warns_once_of_unscaled_columns():
-    huge = X * [1.0, 1.0, 1e5, 1.0, 1.0]
-    model = MLPClassifier((3,), alpha="scale", solver="lbfgs", tol=1.0)
-    with pytest.warns(UserWarning, match="not scaled") as record:
-        model.fit(huge, Y["binary"])
-    assert sum("not scaled" in str(w.message) for w in record) == 1
 
 
 # ------------------------------------------------------------------------ the grid

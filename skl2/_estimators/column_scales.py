@@ -1,0 +1,110 @@
+"""Whether the columns of X are scaled, and the validation rows like them."""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skl2._engine.data import TrainingSet
+from skl2._engine.warn import warn
+
+# Ratio of the largest to the median column scale from which X counts as not scaled.
+UNSCALED = 100.0
+
+# The first rows tell the scale; a look at them costs less than an epoch.
+N_ROWS = 1000
+
+# Factor between the typical values of X and X_val from which their scales differ; their
+# largest values may differ by more, where a column has heavy tails.
+OTHER_SCALE, OTHER_LARGEST = 10.0, 100.0
+
+
+def first_rows(data):
+    """The first rows of X that have a weight, at most N_ROWS, without targets."""
+    if data.sample_weight is not None:
+        rows = np.flatnonzero(data.sample_weight)[:N_ROWS]
+        return TrainingSet(data.X[rows])
+    return TrainingSet(data.X[:N_ROWS])
+
+
+def column_spread(data):
+    """Median and largest standard deviation of the columns of the first rows.
+
+    Constant columns do not count; (1, 1) if all are.
+    """
+    scales = column_scales(first_rows(data))
+    scales = scales[scales > 0]
+    return (np.median(scales), scales.max()) if len(scales) else (1.0, 1.0)
+
+
+def should_be_scaled(data):
+    """Whether the columns of X have other scales than 1, to a factor of 100."""
+    typical, largest = column_spread(data)
+    return largest > UNSCALED * typical or not 1 / UNSCALED < typical < UNSCALED
+
+
+def warn_if_unscaled(data):
+    """Warn if one column of X is so large that it alone would decide the fit."""
+    typical, largest = column_spread(data)
+    if largest > UNSCALED * typical:
+        # Without the ratio: the folds of a search give the same message, shown once.
+        warn(
+            "X is not scaled: the standard deviation of its largest column is more "
+            f"than {UNSCALED:.0f} times the median one, and a penalty and a step weigh "
+            "all columns alike. Put a StandardScaler (MaxAbsScaler for sparse X) "
+            "before it.",
+            UserWarning,
+        )
+
+
+def warn_if_validation_differs(data):
+    """Warn if X_val looks like rows that were not transformed as X was."""
+    (typical, largest), (typical_val, largest_val) = (
+        _sizes(first_rows(part).X) for part in (data, data.held_out)
+    )
+    alike = 1 / OTHER_SCALE <= typical_val / typical <= OTHER_SCALE
+    if alike and largest_val <= OTHER_LARGEST * largest:
+        return
+    warn(
+        "X_val is not on the scale of X: its absolute values are "
+        f"{typical_val:.3g} (median of those that are not 0) and at most "
+        f"{largest_val:.3g}, those of X {typical:.3g} and {largest:.3g}. A Pipeline "
+        "does not transform X_val unless it is told to, with "
+        "transform_input=['X_val'].",
+        UserWarning,
+    )
+
+
+def _sizes(X):
+    """Median and largest of the absolute values that are not 0; (1, 1) if all are."""
+    values = np.abs(X.data if issparse(X) else X)
+    values = values[values > 0]
+    return (np.median(values), values.max()) if values.size else (1.0, 1.0)
+
+
+def column_scales(data):
+    """Standard deviation of every column of X, in one pass, without a copy.
+
+    In units of a power of 2 that keeps its square in the range of float64.
+    """
+    n, d = data.n_rows, data.X.shape[1]
+    values = data.X.data if issparse(data.X) else data.X
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    unit = 1.0
+    if not 1e-100 < largest < 1e100:
+        # Multiplying by a power of 2 is exact.
+        unit = float(np.ldexp(1.0, min(1023, -int(np.frexp(largest)[1]))))
+    total = np.zeros(d)
+    squares = np.zeros(d)
+    origin = None
+    for _, (x, _, _) in data.chunks(d):
+        if issparse(x):
+            x = x.astype(np.float64, copy=False) * unit
+            total += np.asarray(x.sum(axis=0)).ravel()
+            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
+        else:
+            if origin is None:
+                # The squares of columns far from zero would drown their deviation.
+                origin = x[:, :1].astype(np.float64)
+            x = (x - origin) * unit
+            total += x.sum(axis=1)
+            squares += np.einsum("ij,ij->i", x, x)
+    return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))
