@@ -40,7 +40,13 @@ from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of
 LEARNED_FROM_DATA = ("n_features_in_", "feature_names_in_", "classes_", "_targets")
 
 
-class BaseMLP(FittedNetwork, CallbackSupportMixin, BaseEstimator, ABC):
+class BaseMLP(
+    FittedNetwork,
+    CallbackSupportMixin,
+    parameters.NamesParameters,
+    BaseEstimator,
+    ABC,
+):
     """What the classifier and the regressor have in common.
 
     A fit has three steps: describe it to the engine (``_problem``), train its networks

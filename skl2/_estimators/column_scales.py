@@ -25,26 +25,25 @@ def first_rows(data):
     return TrainingSet(data.X[:N_ROWS])
 
 
-def column_spread(data):
-    """Median and largest standard deviation of the columns of the first rows.
+def has_unscaled_columns(data):
+    """Whether the largest column scale of the first rows is far above the median.
 
-    Constant columns do not count; (1, 1) if all are.
+    Constant columns do not count.
     """
     scales = column_scales(first_rows(data))
     scales = scales[scales > 0]
-    return (np.median(scales), scales.max()) if len(scales) else (1.0, 1.0)
+    return len(scales) > 0 and bool(scales.max() > UNSCALED * np.median(scales))
 
 
 def should_be_scaled(data):
-    """Whether the columns of X have other scales than 1, to a factor of 100."""
-    typical, largest = column_spread(data)
-    return largest > UNSCALED * typical or not 1 / UNSCALED < typical < UNSCALED
+    """Whether the columns have different scales, or all of them one far from 1."""
+    typical, _ = _sizes(first_rows(data).X)
+    return has_unscaled_columns(data) or not 1 / UNSCALED < typical < UNSCALED
 
 
 def warn_if_unscaled(data):
     """Warn if one column of X is so large that it alone would decide the fit."""
-    typical, largest = column_spread(data)
-    if largest > UNSCALED * typical:
+    if has_unscaled_columns(data):
         # Without the ratio: the folds of a search give the same message, shown once.
         warn(
             "X is not scaled: the standard deviation of its largest column is more "
@@ -103,8 +102,8 @@ def column_scales(data):
         else:
             if origin is None:
                 # The squares of columns far from zero would drown their deviation.
-                origin = x[:, :1].astype(np.float64)
-            x = (x - origin) * unit
+                origin = x[:, :1].astype(np.float64) * unit
+            x = x * np.float64(unit) - origin
             total += x.sum(axis=1)
             squares += np.einsum("ij,ij->i", x, x)
     return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))

@@ -1,6 +1,9 @@
 """What each constructor parameter may be, and the errors that say so."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import cache
+from inspect import Parameter, signature
 from math import isfinite
 from numbers import Integral, Real
 
@@ -131,6 +134,31 @@ REGRESSOR = COMMON | {
 }
 
 
+class NamesParameters:
+    """Mixin: a wrong name in a constructor's call is told which one may be meant."""
+
+    def __new__(cls, *args, **params):
+        known = _constructor_names(cls)
+        for name in params.keys() - known if known else ():
+            similar = get_close_matches(name, known)
+            hint = (
+                f"Is {similar[0]!r} meant?" if similar else f"It has {sorted(known)}."
+            )
+            raise TypeError(
+                f"{cls.__name__}() got an unexpected keyword argument {name!r}. {hint}"
+            )
+        return super().__new__(cls)
+
+
+@cache
+def _constructor_names(cls):
+    """Names that the constructor takes; None if it takes any."""
+    taken = signature(cls).parameters.values()
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in taken):
+        return None
+    return frozenset(parameter.name for parameter in taken)
+
+
 def check_parameters(estimator, table):
     """Raise a ValueError naming the first parameter outside its table entry."""
     name = type(estimator).__name__
@@ -138,9 +166,13 @@ def check_parameters(estimator, table):
         value = getattr(estimator, parameter)
         if not any(option.accepts(value) for option in allowed):
             expected = " or ".join(str(option) for option in allowed)
+            hint = ""
+            if parameter == "loss" and _could_be_layers(value):
+                # The first parameter is `loss`, as in scikit-learn.
+                hint = f" Is hidden_layer_sizes={value!r} meant?"
             raise ValueError(
                 f"The {parameter!r} parameter of {name} must be {expected}. "
-                f"Got {value!r} instead."
+                f"Got {value!r} instead.{hint}"
             )
 
 
@@ -205,6 +237,10 @@ def stochastic_regularizers(estimator):
         "augmentation": estimator.augmentation is not None,
     }
     return [name for name, used in in_use.items() if used]
+
+
+def _could_be_layers(value):
+    return isinstance(value, Integral | list | tuple | np.ndarray)
 
 
 def check_hidden_layer_sizes(value):

@@ -56,7 +56,9 @@ REGRESSOR = COMMON | {"loss": parameters.REGRESSOR["loss"]}
 SUSPICIOUS = 5.0
 
 
-class BaseTableEstimator(CallbackSupportMixin, BaseEstimator, ABC):
+class BaseTableEstimator(
+    CallbackSupportMixin, parameters.NamesParameters, BaseEstimator, ABC
+):
     """What the two table estimators have in common.
 
     A fit has three steps: ``AlphaSearchCV`` over λ and a few candidates, the choice of

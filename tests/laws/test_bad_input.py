@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.augmentation import GaussianNoise
+from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -553,6 +554,30 @@ DATA_ROWS = [
     for label, estimators, *row in DATA
     for Estimator in estimators
 ]
+
+
+@pytest.mark.parametrize(
+    "kind, name, hint",
+    [
+        (MLPClassifier, "alphas", "Is 'alpha' meant"),
+        (MLPRegressor, "alphas", "Is 'alpha' meant"),
+        (MLPClassifierCV, "alpha", "Is 'alphas' meant"),
+        (MLPRegressorCV, "alpha", "Is 'alphas' meant"),
+        (MLPClassifier, "hidden_layers", "Is 'hidden_layer_sizes' meant"),
+        (MLPClassifier, "n_jobs", "It has .*'max_iter'"),
+    ],
+)
+def test_wrong_names_are_told_the_right_one(kind, name, hint):
+    with pytest.raises(TypeError, match=says("unexpected keyword", f"'{name}'", hint)):
+        kind(**{name: 3})
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPRegressorCV])
+@pytest.mark.parametrize("value", [(20,), [20, 10], 20, np.array([20])], ids=str)
+def test_hidden_layers_in_the_place_of_the_loss(kind, value):
+    message = "'loss' parameter.*" + re.escape(f"Is hidden_layer_sizes={value!r} meant")
+    with pytest.raises(ValueError, match=message):
+        kind(value).fit(X, Y[MLPRegressor])
 
 
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
