@@ -22,10 +22,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 POSIX = os.name == "posix"
+SCHEMAS = {
+    "github-workflows": ".github/workflows/*.yml",
+    "github-issue-forms": ".github/ISSUE_TEMPLATE/*.yml",
+    "citation-file-format": "CITATION.cff",
+}
 # Stages that run beside the others, which leave a core idle now and then.
-BESIDE = ["docs"]
+BESIDE = ["docs", "package"]
 # Stages that run only where they are named.
-ON_DEMAND = ["long"]
+ON_DEMAND = ["long", "bare", "nightly", "gallery"]
 
 
 class Copy:
@@ -119,13 +124,16 @@ class Workspace:
 
 
 def lint(workspace):
-    """ruff, mypy, codespell"""
+    """ruff, mypy, codespell; the form of workflows and CITATION.cff"""
     copy = workspace.copy("lint")
     copy.install(*copy.group("lint"))
     copy.module("ruff", "check", ".")
     copy.module("ruff", "format", "--check", ".")
     copy.module("mypy")
     copy.module("codespell_lib")
+    for schema, files in SCHEMAS.items():
+        paths = sorted(copy.folder.glob(files))
+        copy.module("check_jsonschema", "--builtin-schema", f"vendor.{schema}", *paths)
 
 
 def tests(workspace):
@@ -138,7 +146,7 @@ def tests(workspace):
 
 
 def long(workspace):
-    """the rows of the laws that the tests leave out; on demand, it takes minutes"""
+    """the rows of the laws that the tests leave out"""
     copy = workspace.copy("tests")
     copy.install("--editable", ".[test]")
     copy.module("pytest", "-n", "2", "-m", "long and not oracle")
@@ -190,7 +198,64 @@ def docs(workspace):
     copy.module("pytest", "-q", "--doctest-modules", "skl2")
 
 
-STAGES = {f.__name__: f for f in (lint, tests, long, oracles, oldest, examples, docs)}
+def package(workspace):
+    """sdist and wheel; the wheel's tests, from the unpacked sdist"""
+    copy = workspace.copy("package")
+    copy.install(*copy.group("package"))
+    copy.module("build", "--outdir", "dist")
+    (sdist,) = copy.folder.glob("dist/*.tar.gz")
+    (wheel,) = copy.folder.glob("dist/*.whl")
+    copy.module("twine", "check", "--strict", sdist, wheel)
+    shutil.unpack_archive(sdist, workspace.folder / "sdist", filter="data")
+    (unpacked,) = map(Copy, (workspace.folder / "sdist").iterdir())
+    unpacked.install(f"{wheel}[test]")
+    # -P: not the skl2 of this folder, but the one installed.
+    pytest = [unpacked.python, "-P", "-m", "pytest", "-q"]
+    unpacked.run([*pytest, "--collect-only", "-qq"])
+    # Those that read files of the repository; the others are the stage `tests`.
+    unpacked.run([*pytest, "-n", "2", *unpacked.folder.glob("tests/test_*.py")])
+    keep(copy.folder / "dist", "DIST")
+
+
+def bare(workspace):
+    """tests without any package that skl2 does not need"""
+    copy = workspace.copy("bare")
+    copy.install("--editable", ".", "pytest", "pytest-xdist")
+    copy.module("pytest", "-n", "2")
+
+
+def nightly(workspace):
+    """tests with the nightly builds of NumPy, SciPy and scikit-learn"""
+    copy = workspace.copy("nightly")
+    copy.install("--editable", ".[test]")
+    builds = "https://pypi.anaconda.org/scientific-python-nightly-wheels/simple"
+    packages = ["numpy", "scipy", "scikit-learn"]
+    copy.install("--pre", "--upgrade", "--index-url", builds, "--no-deps", *packages)
+    copy.module("pip", "list")
+    copy.module("pytest", "-n", "2")
+
+
+def gallery(workspace):
+    """the whole site, with every example run"""
+    copy = workspace.copy("gallery")
+    copy.install("--editable", ".[docs]")
+    copy.module("sphinx", "-W", "--keep-going", "-q", "docs", "docs/_build")
+    keep(copy.folder / "docs/_build", "SITE")
+
+
+def keep(folder, variable):
+    """Copy what a stage has made to the folder named by an environment variable."""
+    if variable in os.environ:
+        shutil.copytree(folder, os.environ[variable], dirs_exist_ok=True)
+
+
+STAGES = {
+    stage.__name__: stage
+    for stage in (
+        *(lint, tests, long, oracles, oldest, examples, docs, package),
+        *(bare, nightly, gallery),
+    )
+}
 
 
 # --------------------------------------------------------------------------------------
@@ -204,9 +269,12 @@ def parse_arguments():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="stages:\n"
-        + "\n".join(f"  {name:10}{stage.__doc__}" for name, stage in STAGES.items()),
+        + "\n".join(
+            f"  {name:10}{stage.__doc__}{'; on demand' * (name in ON_DEMAND)}"
+            for name, stage in STAGES.items()
+        ),
     )
-    parser.add_argument("stage", nargs="*", help="all, if none is named")
+    parser.add_argument("stage", nargs="*", help="every stage, if none is named")
     arguments = parser.parse_args()
     unknown = set(arguments.stage) - set(STAGES)
     if unknown:
