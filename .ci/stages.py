@@ -1,6 +1,6 @@
 """All that must hold before a change is merged.
 
-    .ci/run             every stage
+    .ci/run             every stage but those on demand
     .ci/run lint docs   these stages
 
 A stage works in a copy of the repository's files, in a temporary directory, with an
@@ -274,7 +274,9 @@ def parse_arguments():
             for name, stage in STAGES.items()
         ),
     )
-    parser.add_argument("stage", nargs="*", help="every stage, if none is named")
+    parser.add_argument(
+        "stage", nargs="*", help="all but those on demand, if none is named"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.stage) - set(STAGES)
     if unknown:
