@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import LOSSES, make_member, make_shape, training_set
+from helpers import LOSSES, make_member, make_settings, training_set
 
 from skl2._engine.solvers.reports import (
     EpochReport,
@@ -10,22 +10,23 @@ from skl2._engine.solvers.reports import (
     renumbered,
     report_iteration,
 )
-from skl2._engine.stack import train_stack
+from skl2._engine.stack import Problem, train_stack
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_verbose_prints_a_line_an_epoch_and_member(capsys, seeds, early_stopping):
     data = training_set()
-    shape = make_shape(
+    settings = make_settings(
         data,
         verbose=True,
         max_iter=2,
         early_stopping=early_stopping,
         validation_fraction=0.3,
     )
-    members = [make_member(shape, seed=seed) for seed in seeds]
-    results = train_stack(shape, LOSSES["squared_error"], members, data)
+    members = [make_member(settings, seed=seed) for seed in seeds]
+    problem = Problem(settings, data, LOSSES["squared_error"])
+    results = train_stack(problem, members)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * len(seeds)
     losses = [line for line in lines if "Iteration" in line]
