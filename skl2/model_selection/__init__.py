@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from skl2.model_selection._alpha_max import alpha_max
-from skl2.model_selection._alpha_search import AlphaSearchCV, one_standard_error
+from skl2.model_selection._alpha_search import AlphaSearchCV
+from skl2.model_selection._one_standard_error import one_standard_error
 from skl2.model_selection._path import RegularizationPath, regularization_path
 from skl2.model_selection._stacked_search import (
     StackedGridSearchCV,

@@ -1,25 +1,18 @@
 """AlphaSearchCV: λ walked adaptively, for any estimator that holds a network."""
 
-import warnings
+from dataclasses import dataclass
 from numbers import Integral, Real
 from time import monotonic
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import (
-    KFold,
-    ParameterGrid,
-    ShuffleSplit,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import type_of_target
+from sklearn.model_selection import ParameterGrid
+from sklearn.model_selection._search import BaseSearchCV
 
 from skl2._engine.warn import warn
-from skl2._estimators.alpha_scale import scale_alpha
 from skl2._estimators.base import BaseMLP
 from skl2._estimators.parameters import (
     Boolean,
@@ -28,16 +21,12 @@ from skl2._estimators.parameters import (
     Seed,
     check_parameters,
 )
-from skl2._sklearn_compat import BaseSearchCV, fit_params_of
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
-from skl2.model_selection._path import alpha_parameter
-from skl2.model_selection._shared_fits import Location
+from skl2.model_selection._one_standard_error import rows_of_one_walk
+from skl2.model_selection._scale_probe import Scale, probe_scale
+from skl2.model_selection._splits import count_rows, make_splits
 from skl2.model_selection._stacked_search import StackedSearch, own_parts
-
-# Rows from which one holdout of a fifth replaces five folds: it picked the best of the
-# λs tried on 14 of 16 tables.
-HOLDOUT_ROWS = 1500
 
 _PARAMETERS = {
     "return_path": [Boolean()],
@@ -74,32 +63,6 @@ class _Candidate:
         if self.ratios is not None:
             alpha = tuple(float(alpha * ratio) for ratio in self.ratios)
         return {**self.params, self.alpha_name: alpha}
-
-
-class _Found(BaseException):
-    """Ends a fit whose network has seen its data; no wrapper should catch it."""
-
-    def __init__(self, scale, data):
-        self.scale = scale
-        self.data = data
-
-
-class _ScaleProbe:
-    """Stands in for ``SharedFits``: a fit ends as soon as its network sees the data."""
-
-    active = True
-    finished = False
-    sums_up = False
-    seed = 0
-
-    def share_of_rows(self, data):
-        return 1.0
-
-    def results(self, estimator, location, problem, members):
-        n_layers = len(problem.settings.layer_sizes) - 1
-        data = problem.data
-        scale = scale_alpha(data, problem.loss, estimator.penalty, n_layers)
-        raise _Found(scale, data)
 
 
 class _Rungs:
@@ -141,66 +104,61 @@ class _Rungs:
             self.context.call_on_fit_task_end(estimator=self.search)
 
 
-class _AdaptiveSearch(BaseSearchCV):
-    """Proposes λs, rung by rung; scikit-learn's search evaluates them."""
+@dataclass
+class _Task:
+    """The data of one ``fit``, and what follows from them before the first rung."""
 
+    X: Any
+    y: Any
+    routed: Any
+    began: float
+    verbose: int
+
+
+class _AdaptiveSearch(BaseSearchCV):
+    """Proposes λs, rung by rung; scikit-learn's search evaluates them.
+
+    ``StackedSearch`` calls ``fit`` on a copy of the search, which may be changed.
+    """
+
+    _shared_fits: Any
+    _task: Any = None
     cv: Any
+    verbose: Any
 
     def fit(self, X, y=None, **params):
-        """Resolve `cv`, find the network, run scikit-learn's search."""
-        self._began = monotonic()
-        given_cv = self.cv
-        with warnings.catch_warnings():
-            # scikit-learn's search says again what it has to say of the scorers.
-            warnings.simplefilter("ignore")
-            fit_params = fit_params_of(self, params)
-        self._data = X, y, fit_params
-        self._network_path = _find_network(self.estimator, self.network)
-        self.cv = self._splitter(y)
-        self._shared_fits.sums_up = True
+        """Fix the splits, then run scikit-learn's search."""
+        began = monotonic()
+        routed = self._get_routed_params_for_fit(params)
+        self.cv = make_splits(
+            self.cv,
+            X,
+            y,
+            is_classifier(self.estimator),
+            self.random_state,
+            **routed.splitter.split,
+        )
+        self._task = _Task(X, y, routed, began, int(self.verbose))
+        # A line a rung is printed here.
+        self.verbose = max(0, int(self.verbose) - 1)
         self._shared_fits.records = [] if self.return_path else None
+        self._shared_fits.sums_up = True
         try:
             super().fit(X, y, **params)
         finally:
-            self.cv = given_cv
-            del self._data, self._network_path
+            del self._task
+            # Not to be pickled with the search.
+            self.__dict__.pop("_checked_cv_orig", None)
         self._warn_of_unconverged()
-        self._add_path()
+        if self.return_path:
+            _add_path(self.cv_results_, self._shared_fits.records, self.n_splits_)
         return self
 
-    def _splitter(self, y):
-        """`cv` with the defaults of this class: shuffled, one holdout for many rows."""
-        cv = self.cv
-        if not (cv is None or isinstance(cv, Integral)) or y is None:
-            return cv
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        n_rows = len(y) if hasattr(y, "__len__") else y.shape[0]
-        stratified = is_classifier(self.estimator) and type_of_target(y) in (
-            "binary",
-            "multiclass",
-        )
-        if cv is None and n_rows >= HOLDOUT_ROWS:
-            counts = np.unique(np.asarray(y), return_counts=True)[1]
-            # A class of one row cannot be on both sides.
-            stratified = stratified and counts.min() > 1
-            kind = StratifiedShuffleSplit if stratified else ShuffleSplit
-            return kind(1, test_size=0.2, random_state=seed)
-        kind = StratifiedKFold if stratified else KFold
-        return kind(5 if cv is None else cv, shuffle=True, random_state=seed)
-
-    def _get_scorers(self):
-        if self.scoring is not None:
-            return super()._get_scorers()
-        _, network = _find_network(self.estimator, self.network)
-        loss = getattr(network, "loss", "log_loss")
-        if is_classifier(self.estimator):
-            loss = "log_loss"
-        return HeldOutLoss(loss, getattr(network, "huber_delta", 1.35)), "score"
-
     def _warn_of_unconverged(self):
+        """One warning in place of one for each fit."""
         fits = self._shared_fits
         if fits.n_unconverged:
-            _, network = _find_network(self.estimator, self.network)
+            _, network = find_network(self.estimator, self.network)
             warn(
                 f"{fits.n_unconverged} of {fits.n_fits} fits of the search reached "
                 f"max_iter={network.max_iter}, or stopped before they converged. "
@@ -208,55 +166,74 @@ class _AdaptiveSearch(BaseSearchCV):
                 ConvergenceWarning,
             )
 
-    def _add_path(self):
-        """Sparsity and live inputs of each candidate, means over the folds."""
-        records = self._shared_fits.records
-        if records is None:
-            return
-        n_candidates = len(self.cv_results_["params"])
-        if len(records) != n_candidates * self.n_splits_:
-            raise ValueError(
-                "return_path=True needs all fits to succeed, and one network a fit; "
-                f"{len(records)} of {n_candidates * self.n_splits_} have left a record."
-            )
-        for i in range(len(records[0][0])):
-            values = np.array([sparsity[i] for sparsity, _ in records])
-            self.cv_results_[f"mean_sparsity_{i}"] = values.reshape(
-                n_candidates, -1
-            ).mean(axis=1)
-        inputs = np.array([n_inputs for _, n_inputs in records], dtype=float)
-        self.cv_results_["mean_live_inputs"] = inputs.reshape(n_candidates, -1).mean(
-            axis=1
-        )
+    def _get_routed_params_for_fit(self, params):
+        if self._task is not None:
+            return self._task.routed
+        routed = super()._get_routed_params_for_fit(params)
+        weight = params.get("sample_weight")
+        if weight is not None and not get_config()["enable_metadata_routing"]:
+            # scikit-learn < 1.8 gives weights to no scorer.
+            if self.scoring is None:
+                routed.scorer.score = {"sample_weight": weight}
+        return routed
+
+    def _get_scorers(self):
+        if self.scoring is not None:
+            return super()._get_scorers()
+        _, network = find_network(self.estimator, self.network)
+        loss = "log_loss" if is_classifier(self.estimator) else network.loss
+        return HeldOutLoss(loss, getattr(network, "huber_delta", 1.35)), "score"
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
         evaluate = _Rungs(self, evaluate_candidates, callback_ctx)
         candidates = self._candidates()
+        n_training_rows = len(self.cv[0][0])
+        pace = _Pace(
+            np.inf if self.max_time is None else self._task.began + self.max_time,
+            count_rows(self._task.X) / n_training_rows if self.refit else 0.0,
+        )
         active = candidates
-        pace = _Pace(self.max_time, self._began)
-        done = 0
-        while rung := [(c, p) for c in active for p in c.walk.next()]:
-            if not pace.allows(len(rung)):
+        tried: list[tuple[_Candidate, int]] = []
+        results = None
+        while rung := self._next_rung(active, tried, results):
+            if not pace.allows(rung):
                 warn(
-                    f"max_time={self.max_time!r} ended the search after {done} "
+                    f"max_time={self.max_time!r} ended the search after {len(tried)} "
                     "candidates, before the best alpha was enclosed; the best so far "
                     "is used."
                 )
                 break
             results = evaluate([c.at(p) for c, p in rung])
-            scores = results[self._score_name(results)][done:]
+            scores = results[self._score_name(results)][len(tried) :]
             for (candidate, position), score in zip(rung, scores, strict=True):
                 candidate.walk.scores[position] = float(score)
-            done += len(rung)
+            tried += rung
             self.completed_results_ = results
-            pace.note(len(rung))
-            self._print(rung, candidates)
+            pace.note(rung, results["mean_fit_time"][-len(rung) :])
+            if self._task.verbose:
+                self._print(len(rung), *self._chosen(tried, results))
             if active is candidates:
                 active = sorted(candidates, key=lambda c: -c.walk.best_score)
                 active = active[: self.n_refine]
         else:
-            self._warn_if_open(candidates)
+            _warn_if_open(*self._chosen(tried, results))
         evaluate.end()
+
+    def _next_rung(self, active, tried, results):
+        """(candidate, position) of what is tried next; [] at the end of all walks."""
+        rung = [(c, p) for c in active for p in c.walk.next()]
+        if rung or not callable(self.refit):
+            return rung
+        # Another λ than the best may be chosen: it is enclosed, too.
+        candidate, position = self._chosen(tried, results)
+        return [(candidate, p) for p in candidate.walk.around(position)]
+
+    def _chosen(self, tried, results):
+        """(candidate, position) that `refit` chooses of those tried so far."""
+        if callable(self.refit):
+            return tried[self.refit(results)]
+        ranks = results[self._score_name(results).replace("mean", "rank", 1)]
+        return tried[ranks.argmin()]
 
     def _score_name(self, results):
         """The column of the results that leads the walk."""
@@ -268,102 +245,172 @@ class _AdaptiveSearch(BaseSearchCV):
 
     def _candidates(self):
         """The settings of `param_grid`, each with the λs of its own data."""
-        X, y, fit_params = self._data
-        path, network = self._network_path
+        path, network = find_network(self.estimator, self.network)
         alpha_name = f"{path}__alpha" if path else "alpha"
+        settings = list(ParameterGrid(self.param_grid or {}))
+        for params in settings:
+            _check_setting(params, path, network, alpha_name)
+        scales = self._scales(settings, path)
         ratios = _ratios(network.alpha)
-        candidates: list[_Candidate] = []
-        for params in ParameterGrid(self.param_grid or {}):
-            if alpha_name in params:
-                raise ValueError(
-                    f"param_grid lists {alpha_name!r}, which the search walks: give "
-                    "its values as alphas."
-                )
-            scale = 1.0
-            if not candidates or given_alphas(self.alphas) is None:
-                found = self._probed(clone(self.estimator).set_params(**params), path)
-                scale = found.scale
-                self._shared_fits.all_rows = found.data
-            if scale == 0.0:
-                # Nothing to learn (y is constant): any λ gives the same model.
-                scale = 1.0
-            grid = AlphaGrid(self.alphas, scale)
-            candidates.append(_Candidate(params, alpha_name, ratios, grid))
-        return candidates
+        grids = [AlphaGrid(self.alphas, scale.alpha or 1.0) for scale in scales]
+        return [
+            _Candidate(params, alpha_name, ratios, grid)
+            for params, grid in zip(settings, grids, strict=True)
+        ]
 
-    def _probed(self, estimator, path):
-        """λ of alpha='scale' and m, as the network sees all rows."""
-        X, y, fit_params = self._data
-        network = estimator.get_params()[path] if path else estimator
-        network.set_params(alpha=0.0)
-        network._location = Location(_ScaleProbe(), path, network)
+    def _scales(self, settings, path):
+        """What the network says of all rows, for every setting."""
+        scales: list[Scale | None] = []
+        errors = []
+        # Preprocessing that settings share is fitted once.
         self._shared_fits.start([])
         try:
-            estimator.fit(X, y, **fit_params)
-        except _Found as found:
-            return found
+            for params in settings:
+                estimator = clone(self.estimator)
+                estimator.set_params(**clone(params, safe=False))
+                fit_params = self._task.routed.estimator.fit
+                try:
+                    scales.append(
+                        probe_scale(
+                            estimator, path, self._task.X, self._task.y, fit_params
+                        )
+                    )
+                except Exception as error:
+                    scales.append(None)
+                    errors.append(error)
         finally:
             self._shared_fits.stop()
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted without its network {path!r}: "
-            "there is no alpha to search."
-        )
+        known = [scale for scale in scales if scale is not None]
+        if not known:
+            raise errors[0]
+        self._shared_fits.total_weight = known[0].total_weight
+        # The fits of a setting that cannot be fitted fail, as in GridSearchCV.
+        return [known[0] if scale is None else scale for scale in scales]
 
-    def _print(self, rung, candidates):
-        if not self.verbose:
-            return
-        best = max(candidates, key=lambda c: c.walk.best_score)
-        params = best.at(best.walk.best) if best.walk.best is not None else None
+    def _print(self, n_candidates, candidate, position):
+        seconds = monotonic() - self._task.began
         print(
-            f"[AlphaSearchCV] {len(rung)} candidates, {monotonic() - self._began:.1f} "
-            f"s; best so far {best.walk.best_score:.6g} with {params}"
+            f"[AlphaSearchCV] {n_candidates} candidates on {self.n_splits_} split(s), "
+            f"{seconds:.1f} s; best so far {candidate.walk.scores[position]:.6g} "
+            f"with {candidate.at(position)}"
         )
 
-    def _warn_if_open(self, candidates):
-        """Warn if the walk has ended at an end of its range."""
-        best = max(candidates, key=lambda c: c.walk.best_score)
-        walk = best.walk
-        if walk.best is None or walk.enclosed or walk.first == walk.last:
-            return
-        alpha = best.grid.alpha(walk.best)
-        if alpha == 0.0:
-            return
-        side = "smallest" if walk.best == walk.first else "largest"
+
+def _check_setting(params, path, network, alpha_name):
+    """Raise a ValueError if a setting of `param_grid` leaves no λ to walk."""
+    if alpha_name in params:
+        raise ValueError(
+            f"param_grid lists {alpha_name!r}, which the search walks: give its values "
+            "as alphas."
+        )
+    for name in params:
+        if name == path or path.startswith(f"{name}__"):
+            raise ValueError(
+                f"param_grid replaces {name!r}, which holds the network whose alpha is "
+                "searched: list the parameters of the network instead."
+            )
+    prefix = alpha_name.removesuffix("alpha")
+    if params.get(f"{prefix}penalty", network.penalty) is None:
+        raise ValueError(
+            f"{prefix}penalty=None leaves no alpha to search: give a penalty, or use "
+            "StackedGridSearchCV."
+        )
+
+
+def _warn_if_open(candidate, position):
+    """Warn if the chosen λ lies at an end of its range."""
+    walk = candidate.walk
+    alpha = candidate.grid.alpha(position)
+    # Below λ = 0 there is nothing.
+    if walk.best is None or walk.first == walk.last or alpha == 0.0:
+        return
+    side = {min(walk.scores): "smallest", max(walk.scores): "largest"}.get(position)
+    if side is not None:
+        remedy = "Scale X, or give" if candidate.grid.alphas is None else "Give"
         warn(
             f"The best alpha, {alpha:.3g}, is not enclosed: it is the {side} that was "
-            f"tried. {'Give alphas beyond it' if best.grid.alphas is not None else ''}"
-            f"{'Scale X, or give alphas' if best.grid.alphas is None else ''}."
+            f"tried. {remedy} alphas beyond it."
         )
 
 
 class _Pace:
-    """Whether there is time for another rung, judged by the rungs so far.
+    """Whether there is time for another rung, judged by the last one.
 
     Parameters
     ----------
-    max_time : float or None
-        Seconds since `began`.
-    began : float
+    end : float
+        When all is to have ended, the final fit included.
+    growth : float
+        Rows of the final fit in relation to those of a fold; 0 without a final fit.
     """
 
-    def __init__(self, max_time, began):
-        self.end = np.inf if max_time is None else began + max_time
-        self.began_rung = monotonic()
-        self.seconds_each = 0.0
+    def __init__(self, end, growth):
+        self.end = end
+        self.growth = growth
+        self.now = monotonic()
+        self.n_candidates = 0
+        self.seconds = 0.0
+        self.seconds_to_refit = 0.0
 
-    def allows(self, n_candidates):
-        """Whether `n_candidates` and a final fit are likely to end in time.
+    def allows(self, rung):
+        """Whether a rung and the final fit are likely to end in time.
 
-        The first rung always runs.
+        The first rung always runs. Of the time of a smaller rung, half is taken to be
+        that of its candidates, half to be the same for a stack of any size.
         """
-        expected = self.seconds_each * (n_candidates + 1)
-        return not self.seconds_each or monotonic() + expected <= self.end
+        if not self.n_candidates:
+            return True
+        share = len(rung) / self.n_candidates
+        seconds = self.seconds * max(share, (1.0 + share) / 2.0)
+        return monotonic() + seconds + self.seconds_to_refit <= self.end
 
-    def note(self, n_candidates):
-        """Note that a rung has ended."""
+    def note(self, rung, fit_times):
+        """Note that a rung has ended.
+
+        Parameters
+        ----------
+        rung : list of (_Candidate, int)
+        fit_times : ndarray of shape (n_candidates,)
+            Mean over the splits; the first of a stack has the time of all of it. No
+            network of a stack alone takes longer than the stack.
+        """
         now = monotonic()
-        self.seconds_each = (now - self.began_rung) / n_candidates
-        self.began_rung = now
+        self.seconds = now - self.now
+        self.now = now
+        self.n_candidates = len(rung)
+        stacks: dict[int, float] = {}
+        for (candidate, _), seconds in zip(rung, fit_times, strict=True):
+            stacks[id(candidate)] = stacks.get(id(candidate), 0.0) + seconds
+        self.seconds_to_refit = self.growth * max(stacks.values())
+
+
+def _add_path(results, records, n_splits):
+    """Add sparsity and inputs in use, means over the splits, to ``cv_results_``.
+
+    Parameters
+    ----------
+    results : dict of ndarray
+    records : list of (ndarray of shape (n_weight_layers,), float)
+        Of every network, in the order of the fits.
+    n_splits : int
+    """
+    n_candidates = len(results["params"])
+    per_fit, rest = divmod(len(records), n_candidates * n_splits)
+    if rest or not per_fit:
+        warn(
+            "return_path=True: some fits have failed before their network was trained; "
+            "the results have no sparsity."
+        )
+        return
+    n_layers = max(len(sparsity) for sparsity, _ in records)
+    values = np.full((len(records), n_layers + 1), np.nan)
+    for row, (sparsity, n_inputs) in zip(values, records, strict=True):
+        row[: len(sparsity)] = sparsity
+        row[-1] = n_inputs
+    means = values.reshape(n_candidates, -1, n_layers + 1).mean(axis=1)
+    for layer in range(n_layers):
+        results[f"mean_sparsity_{layer}"] = means[:, layer]
+    results["mean_live_inputs"] = means[:, -1]
 
 
 def _ratios(alpha):
@@ -378,7 +425,7 @@ def _ratios(alpha):
     return alpha / alpha.max()
 
 
-def _find_network(estimator, wanted):
+def find_network(estimator, wanted):
     """(path, network) of the network whose λ is searched.
 
     Parameters
@@ -444,10 +491,11 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         See ``GridSearchCV``; ``one_standard_error`` prefers large λ.
     cv : int, splitter, iterable or None, default=None
         None: 5 folds below 1,500 rows, one holdout of 20 % above. They are shuffled, as
-        are the folds of an int, and stratified for classes. A splitter is used as it
-        is.
+        are the folds of an int, and stratified for classes, rare ones together. A
+        splitter is asked once, and its splits are used for all λs.
     verbose : int, default=0
-        Whether to print a line for each step of the walk; more as in ``GridSearchCV``.
+        1: a line for each step of the walk. More: also what ``GridSearchCV`` prints for
+        one less.
     error_score : 'raise' or numeric, default=np.nan
         Score of a fit that fails, see ``GridSearchCV``.
     return_train_score : bool, default=False
@@ -462,8 +510,9 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         Number of best candidates whose λ is walked after the row of decades; None for
         all.
     max_time : float or None, default=None
-        Seconds. No step of the walk begins that, by the pace so far, would not end in
-        time with the final fit; the best so far is used, with a warning.
+        Seconds. After the row of decades no step of the walk begins that, by the time
+        of the last one, would not end in time with the final fit; the best so far is
+        used, with a warning.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
 
@@ -477,6 +526,8 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     best_index_ : int
     alpha_ : float or tuple of float
         The best λ.
+    alphas_ : ndarray of shape (n_alphas,)
+        The λs tried for the best setting of `param_grid`, ascending.
     scorer_ : callable or dict
     n_splits_ : int
     refit_time_ : float
@@ -566,55 +617,34 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         """
         check_parameters(self, _PARAMETERS)
         given_alphas(self.alphas)
-        path, _ = _find_network(self.estimator, self.network)
+        path, _ = find_network(self.estimator, self.network)
         super().fit(X, y, **params)
         if hasattr(self, "best_params_"):
-            self.alpha_ = self.best_params_[f"{path}__alpha" if path else "alpha"]
+            name = f"{path}__alpha" if path else "alpha"
+            self.alpha_ = self.best_params_[name]
+            walk = rows_of_one_walk(self.cv_results_, self.best_index_, name)
+            tried = [np.max(self.cv_results_["params"][i][name]) for i in walk]
+            self.alphas_ = np.sort(np.array(tried, dtype=np.float64))
         return self
 
+    def score(self, X, y=None, **params):
+        """Score of the best estimator.
 
-def one_standard_error(cv_results):
-    """Index of the simplest candidate within one standard error of the best.
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            What the estimator takes.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        **params : dict
+            Passed on to the scorer.
 
-    For the `refit` of ``AlphaSearchCV`` and ``GridSearchCV``. Of the candidates whose
-    mean score is at least the best minus its standard error over folds, the one of the
-    largest λ (the parameter named ``alpha``). Breiman et al., "Classification and
-    regression trees", 1984. It is for choosing sparse models; for prediction the best
-    is better as a rule (Chen & Yang, "The one standard error rule for model selection",
-    2021).
-
-    Parameters
-    ----------
-    cv_results : dict of ndarray
-        Of a search with one scorer.
-
-    Returns
-    -------
-    best_index : int
-
-    Raises
-    ------
-    ValueError
-        If no parameter, or more than one, is named ``alpha``, or if there is one split
-        only, which has no standard error.
-    """
-    alpha_name = alpha_parameter(cv_results)
-    splits = [
-        name
-        for name in cv_results
-        if name.startswith("split") and name.endswith("_test_score")
-    ]
-    if len(splits) < 2:
-        raise ValueError(
-            "one_standard_error needs two splits at least: give cv=5, for example."
-        )
-    scores = np.stack([cv_results[name] for name in splits])
-    means = np.where(np.isfinite(scores).all(axis=0), scores.mean(axis=0), -np.inf)
-    best = int(means.argmax())
-    error = scores[:, best].std(ddof=1) / np.sqrt(len(splits))
-    alphas = np.array(
-        [np.max(alpha) for alpha in cv_results[f"param_{alpha_name}"]], dtype=float
-    )
-    alphas[means < means[best] - error] = -np.inf
-    # Of equal λs the best score.
-    return int(np.lexsort((means, alphas))[-1])
+        Returns
+        -------
+        score : float
+            By `scoring`; for ``scoring=None`` what the estimator itself says: the
+            accuracy, or R².
+        """
+        if self.scoring is None and hasattr(self, "best_estimator_"):
+            return self.best_estimator_.score(X, y, **params)
+        return super().score(X, y, **params)

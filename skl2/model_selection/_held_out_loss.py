@@ -1,27 +1,21 @@
 """The default score of a search for λ: minus the loss of held-out rows."""
 
 import numpy as np
-from sklearn.metrics import (
-    mean_absolute_error,
-    mean_poisson_deviance,
-    mean_squared_error,
-)
+from scipy.sparse import issparse
+from scipy.special import xlogy
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.multiclass import type_of_target
-
-# Probability of a class that the training rows of a fold lack.
-TINY = float(np.finfo(np.float64).tiny)
 
 
 class HeldOutLoss:
     """A scorer: minus the mean loss of held-out rows, higher is better.
 
-    The log-loss of classes (for multilabel targets summed over the labels), and for
-    numbers the loss that the network is trained with: mean squared or absolute error,
-    Poisson deviance or Huber's loss, in the units of y.
+    The log-loss of classes (for several labels or outputs their sum), and for numbers
+    the loss that the network is trained with: mean squared or absolute error, Poisson
+    deviance or Huber's loss, in the units of y, the mean over several outputs.
 
     Unlike ``'neg_log_loss'`` it needs neither all classes in the held-out rows nor all
-    of them in the training rows.
+    of them in the training rows: a class that is not known has the probability 0.
 
     Parameters
     ----------
@@ -51,36 +45,53 @@ class HeldOutLoss:
 
     def __call__(self, estimator, X, y, sample_weight=None):
         """Minus the loss of a fitted estimator on some rows."""
+        y = y.toarray() if issparse(y) else np.asarray(y)
         if self.loss == "log_loss":
-            losses = _log_losses(estimator, X, np.asarray(y))
-            return -float(np.average(losses, weights=sample_weight))
-        y = np.asarray(y)
-        predicted = np.asarray(estimator.predict(X)).reshape(y.shape)
+            losses = _log_losses(estimator, X, y)
+        else:
+            losses = self._losses(y, estimator.predict(X))
+        return -float(np.average(losses, weights=sample_weight))
+
+    def _losses(self, y, predicted):
+        """The mean over the outputs of each row's losses, shape (n_rows,)."""
+        predicted = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
+        y = y.reshape(predicted.shape)
         if not np.isfinite(predicted).all():
-            return np.nan
-        if self.loss == "huber":
-            error = np.abs(predicted - y).reshape(len(y), -1)
+            return np.full(len(y), np.nan)
+        if self.loss == "poisson":
+            # exp(raw) may be 0, for which the deviance is infinite.
+            predicted = np.maximum(predicted, np.finfo(np.float64).tiny)
+            losses = 2.0 * (xlogy(y, y / predicted) - y + predicted)
+            return losses.mean(axis=1)
+        error = np.abs(predicted - y)
+        if self.loss == "squared_error":
+            error = np.square(error)
+        elif self.loss == "huber":
             inside = np.minimum(error, self.huber_delta)
-            losses = (inside * (error - inside / 2)).mean(axis=1)
-            return -float(np.average(losses, weights=sample_weight))
-        metric = {
-            "squared_error": mean_squared_error,
-            "absolute_error": mean_absolute_error,
-            "poisson": mean_poisson_deviance,
-        }[self.loss]
-        return -float(metric(y, predicted, sample_weight=sample_weight))
+            error = inside * (error - inside / 2)
+        return error.mean(axis=1)
 
 
 def _log_losses(estimator, X, y):
     """The log-loss of each row, shape (n_rows,)."""
-    p = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    p = estimator.predict_proba(X)
+    if isinstance(p, list):
+        # One array of each output, as MultiOutputClassifier has them.
+        outputs = zip(y.T, p, estimator.classes_, strict=True)
+        return sum(-np.log(_of_the_right_class(*output)) for output in outputs)
     if type_of_target(y) == "multilabel-indicator":
-        q = np.where(y > 0, p, 1.0 - p)
-        return -np.log(np.maximum(q, TINY)).sum(axis=1)
-    classes = estimator.classes_
-    y = y.ravel()
+        return -np.log(_at_least_eps(np.where(y > 0, p, 1.0 - p))).sum(axis=1)
+    return -np.log(_of_the_right_class(y.ravel(), p, estimator.classes_))
+
+
+def _of_the_right_class(y, p, classes):
+    """Probability of the class of each row, at least ε."""
     known = np.isin(y, classes)
-    place = np.searchsorted(classes, y[known])
-    right = np.full(len(y), TINY)
-    right[known] = np.maximum(p[known, place], TINY)
-    return -np.log(right)
+    right = np.zeros(len(y), p.dtype)
+    right[known] = p[known, np.searchsorted(classes, y[known])]
+    return _at_least_eps(right)
+
+
+def _at_least_eps(p):
+    """As scikit-learn's ``log_loss``: no row alone decides over a network."""
+    return np.maximum(p, np.finfo(p.dtype).eps).astype(np.float64)

@@ -14,6 +14,12 @@ from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.column_scales import warn_if_unscaled
 from skl2._estimators.diagnosis import check_finite
 from skl2._estimators.regressor import MLPRegressor
+from skl2.model_selection._one_standard_error import (
+    alpha_parameter,
+    rows_of_one_walk,
+    split_scores,
+    standard_error,
+)
 
 
 @dataclass(repr=False)
@@ -105,7 +111,8 @@ class RegularizationPath:
         Parameters
         ----------
         search : AlphaSearchCV
-            Fitted with return_path=True and one scorer.
+            Fitted with return_path=True. Of several scorers, the one that `refit`
+            names.
 
         Returns
         -------
@@ -118,51 +125,19 @@ class RegularizationPath:
                 "The search has kept no sparsity: fit it with return_path=True."
             )
         name = alpha_parameter(results)
-        others = {k: v for k, v in search.best_params_.items() if k != name}
-        rows = [
-            i
-            for i, params in enumerate(results["params"])
-            if {k: v for k, v in params.items() if k != name} == others
-        ]
+        rows = np.array(rows_of_one_walk(results, search.best_index_, name))
         alphas = np.array([np.max(results["params"][i][name]) for i in rows])
-        order = np.array(rows)[np.argsort(alphas)]
-        splits = [f"split{i}_test_score" for i in range(search.n_splits_)]
-        layers = sorted(key for key in results if key.startswith("mean_sparsity_"))
+        order = rows[np.argsort(alphas)]
+        n_layers = sum(key.startswith("mean_sparsity_") for key in results)
+        layers = [results[f"mean_sparsity_{i}"][order] for i in range(n_layers)]
+        metric = search.refit if search.multimetric_ else "score"
         return cls(
             alphas=np.sort(alphas),
-            scores=np.stack([results[split][order] for split in splits], axis=1),
-            sparsity=np.stack([results[layer][order] for layer in layers], axis=1),
+            scores=split_scores(results, metric)[:, order].T,
+            sparsity=np.stack(layers, axis=1),
             n_live_inputs=results["mean_live_inputs"][order],
             n_live_units=np.empty((len(order), 0)),
         )
-
-
-def alpha_parameter(results):
-    """The one parameter called alpha in ``cv_results_``.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or more than one.
-    """
-    names = [
-        name.removeprefix("param_")
-        for name in results
-        if name == "param_alpha"
-        or (name.startswith("param_") and name.endswith("__alpha"))
-    ]
-    if len(names) != 1:
-        raise ValueError(
-            f"There must be one parameter called alpha in the results, got {names}."
-        )
-    return names[0]
-
-
-def standard_error(scores):
-    """Standard error of the mean over folds; 0 for a single one."""
-    if len(scores) < 2:
-        return 0.0
-    return float(np.std(scores, ddof=1) / np.sqrt(len(scores)))
 
 
 def looks_continuous(y):

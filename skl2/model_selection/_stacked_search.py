@@ -87,8 +87,8 @@ class StackedSearch:
             shared_fits.close()
             _detach(shared_fits, attached)
             del search._shared_fits
-            search.estimator = estimator
-            vars(self).update(vars(search))
+            given = self.get_params(deep=False)
+            vars(self).update({k: v for k, v in vars(search).items() if k not in given})
         return self
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):

@@ -11,7 +11,7 @@ from math import ceil, inf
 import numpy as np
 
 from skl2._estimators.parameters import check_hidden_layer_sizes
-from skl2.model_selection._alpha_search import HOLDOUT_ROWS
+from skl2.model_selection._splits import HOLDOUT_ROWS
 
 # Columns with ramps, above which there are none.
 MANY_COLUMNS = 100

@@ -51,17 +51,41 @@ def pipeline(**params):
     return Pipeline([("scale", StandardScaler()), ("mlp", network(**params))])
 
 
-def test_scores_are_those_of_plain_fits_at_the_same_share_of_alpha():
+@pytest.mark.parametrize(
+    ("params", "grid"),
+    [
+        ({}, None),
+        ({"n_estimators": 2}, None),
+        ({"solver": "lbfgs", "penalty": "l1"}, None),
+        ({}, {"mlp__class_weight": [None, {0: 1.0, 1: 8.0, 2: 1.0}]}),
+        ({}, {"mlp__hidden_layer_sizes": [(), (3, 2)], "scale__with_std": [True, False]}),
+    ],
+)
+def test_scores_are_those_of_plain_fits_at_the_same_share_of_alpha(params, grid):
+    weight = np.random.RandomState(0).randint(1, 3, len(X)).astype(float)
     cv = StratifiedKFold(3, shuffle=True, random_state=1)
-    search = AlphaSearchCV(pipeline(), alphas=ALPHAS, cv=cv).fit(X, y)
-    for i, params in enumerate(search.cv_results_["params"]):
+    score = HeldOutLoss("log_loss")
+    model = pipeline(**params)
+    search = AlphaSearchCV(model, grid, alphas=ALPHAS, cv=cv)
+    search.fit(X, y, mlp__sample_weight=weight)
+    for i, candidate in enumerate(search.cv_results_["params"]):
         for fold, (train, test) in enumerate(cv.split(X, y)):
-            # λ/m stays the same.
-            alpha = params["mlp__alpha"] * len(train) / len(X)
-            model = pipeline(alpha=alpha).fit(X[train], y[train])
-            expected = -log_loss(y[test], model.predict_proba(X[test]))
-            found = search.cv_results_[f"split{fold}_test_score"][i]
-            assert_allclose(found, expected, rtol=1e-12)
+            # λ/m stays the same; m is the sum of all weights.
+            alone = clone(model).set_params(**candidate)
+            share = _total(alone, y[train], weight[train]) / _total(alone, y, weight)
+            alone.set_params(mlp__alpha=candidate["mlp__alpha"] * share)
+            alone.fit(X[train], y[train], mlp__sample_weight=weight[train])
+            expected = score(alone, X[test], y[test])
+            assert search.cv_results_[f"split{fold}_test_score"][i] == expected
+
+
+def _total(model, labels, weight):
+    """m in J: the sum of the rows' weights, those of their classes included."""
+    factors = model.named_steps["mlp"].class_weight or {}
+    return sum(
+        w * factors.get(int(label), 1.0)
+        for label, w in zip(labels, weight, strict=True)
+    )
 
 
 def test_the_refit_is_a_plain_fit():
@@ -165,14 +189,6 @@ def test_folds_are_shuffled():
     assert search.best_score_ > -1.5 > plain.best_score_
 
 
-@pytest.mark.parametrize(("n_rows", "n_splits"), [(1499, 5), (1500, 1)])
-def test_many_rows_get_one_holdout(n_rows, n_splits):
-    rng = np.random.RandomState(0)
-    X, y = rng.rand(n_rows, 2), rng.randint(0, 2, n_rows)
-    search = AlphaSearchCV(network(max_iter=1), alphas=[1.0], refit=False).fit(X, y)
-    assert search.n_splits_ == n_splits
-
-
 def test_rare_classes_do_not_end_the_search():
     labels = y.copy()
     labels[0] = 7
@@ -200,19 +216,44 @@ def test_max_time_takes_the_best_so_far():
     with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 8"):
         search.fit(X, y)
     assert len(search.cv_results_["params"]) == 8
-    assert search.score(X, y) < 0
+    assert search.score(X, y) == search.best_estimator_.score(X, y)
 
 
-def test_ctrl_c_keeps_the_steps_that_were_completed():
-    class Interrupting(AlphaSearchCV):
-        def _print(self, rung, candidates):
+class Interrupting:
+    """An augmentation during which the user presses Ctrl-C, at its n-th batch."""
+
+    def __init__(self, n):
+        self.n = n
+        self.calls = 0
+
+    def __call__(self, X, y, random_state):
+        self.calls += 1
+        if self.calls == self.n:
             os.kill(os.getpid(), signal.SIGINT)
+        return X, y
 
-    search = Interrupting(pipeline(), random_state=0)
+    def __sklearn_clone__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def test_ctrl_c_keeps_the_rungs_that_were_completed():
+    # Four λs, five folds, 8 epochs of one batch: in the middle of the second rung.
+    presses = Interrupting(4 * 5 * 8 + 20)
+    mlp = network(augmentation=presses)
+    search = AlphaSearchCV(mlp, random_state=0)
     with pytest.raises(KeyboardInterrupt):
         search.fit(X, y)
-    assert len(search.completed_results_["params"]) == 4
+    assert presses.calls == presses.n
     assert not hasattr(search, "cv_results_")
+    calm = clone(search).set_params(estimator__augmentation=Interrupting(np.inf))
+    expected = calm.fit(X, y).cv_results_
+    assert len(search.completed_results_["params"]) == 4 < len(expected["params"])
+    for i in range(5):
+        name = f"split{i}_test_score"
+        assert_array_equal(search.completed_results_[name], expected[name][:4])
 
 
 def test_threads_may_share_a_search():
@@ -253,17 +294,10 @@ def test_the_path_of_a_sparse_search():
     assert (np.diff(sparsity) > 0).all() and sparsity[-1] == 1
 
 
-def test_weights_are_those_of_repeated_rows_in_the_score():
-    score = HeldOutLoss("log_loss")
-    model = network().fit(X, y)
-    weight = np.random.RandomState(0).randint(0, 3, len(X))
-    repeated = score(model, np.repeat(X, weight, axis=0), np.repeat(y, weight))
-    assert_allclose(score(model, X, y, sample_weight=weight), repeated)
-
-
 def test_one_standard_error_takes_the_largest_within_it():
     results = {
         "param_mlp__alpha": np.ma.array([1.0, 10.0, 100.0, 1000.0]),
+        "params": [{"mlp__alpha": alpha} for alpha in (1.0, 10.0, 100.0, 1000.0)],
         "split0_test_score": np.array([0.0, 4.0, 4.0, 0.0]),
         "split1_test_score": np.array([2.0, 6.0, 4.5, 0.0]),
     }

@@ -50,9 +50,24 @@ def test_a_score_without_a_peak_ends_the_walk_at_its_limit(sign):
     assert not walk.enclosed
 
 
-def test_of_equal_scores_the_larger_alpha():
-    walk, _ = walked(AlphaGrid("auto", 1.0), lambda alpha: 0.0)
-    assert walk.best == max(walk.scores)
+def test_a_flat_score_ends_the_walk_at_the_first_of_the_best():
+    walk, rungs = walked(AlphaGrid("auto", 1.0), lambda alpha: 0.0)
+    # The largest λ of the row, and two beyond it that are not better.
+    assert walk.best == max(walk.row) == walk.row[0]
+    assert list(walk.scores) == [2, 0, -2, -4, 4, 3, 1]
+    assert rungs == 2
+
+
+def test_a_rung_halves_the_gaps_beside_the_best():
+    walk = AlphaWalk([16, 0], -100, 100, step=8)
+    assert walk.next() == [16, 0]
+    walk.scores = {16: 1.0, 0: 0.0}
+    assert walk.next() == [32, 24, 8]
+    walk.scores |= {32: 0.0, 24: 0.0, 8: 0.0}
+    assert walk.next() == [20, 12]
+    walk.scores |= {20: 2.0, 12: 0.0}
+    assert walk.next() == [22, 18]
+    assert walk.around(16) == [18, 14]
 
 
 def test_nan_is_worse_than_any_score():
@@ -91,3 +106,6 @@ def test_the_ends_are_kept():
     walk = AlphaWalk([0], 0, 1)
     walk.scores = {0: 1.0}
     assert walk.next() == [1]
+    walk = AlphaWalk([0], -1, 5, step=3)
+    walk.scores = {0: 1.0}
+    assert walk.next() == [5, 3, -1]
