@@ -1,8 +1,8 @@
 """Every use of scikit-learn's private or version-dependent API.
 
 Methods of ``BaseSearchCV`` that the searches of ``model_selection`` override:
-``_run_search`` and ``_get_scorers``. The former gets a `callback_ctx` from version 1.9
-on.
+``_get_routed_params_for_fit``, ``_get_scorers`` and ``_run_search``. The last gets a
+`callback_ctx` from version 1.9 on.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ __all__ = [
     "CallbackSupportMixin",
     "callback_context",
     "callbacks_of",
-    "fit_params_of",
+    "remove_callbacks",
     "run_search",
     "set_labels",
     "was_multilabel",
@@ -36,6 +36,11 @@ __all__ = [
 def callbacks_of(estimator):
     """The callbacks of an estimator, see ``CallbackSupportMixin.set_callbacks``."""
     return getattr(estimator, "_skl_callbacks", ())
+
+
+def remove_callbacks(estimator):
+    """Let an estimator call no callbacks."""
+    vars(estimator).pop("_skl_callbacks", None)
 
 
 def callback_context(estimator, max_subtasks):
@@ -55,11 +60,6 @@ def run_search(run, evaluate_candidates, callback_ctx):
     """
     context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
     run(evaluate_candidates, **context)
-
-
-def fit_params_of(search, params):
-    """The parameters given to the ``fit`` of a search that its estimator's fit gets."""
-    return search._get_routed_params_for_fit(params).estimator.fit
 
 
 def was_multilabel(estimator):

@@ -262,8 +262,8 @@ class BaseMLP(
         networks = self._make_networks(continues)
         settings = make_settings(self, data, loss, partial)
         own = make_member(self, data, loss, self._stream())
-        if self._location is not None:
-            own.alpha = own.alpha * self._location.shared_fits.share_of_rows(data)
+        if self._shared_fits is not None:
+            own.alpha = own.alpha * self._shared_fits.share_of_rows(self, data)
         members = [replace(own, random_state=network._stream()) for network in networks]
         if continues:
             for network, member in zip(networks, members, strict=True):
@@ -433,8 +433,8 @@ class BaseMLP(
         left = unfinished(problem.settings, results)
         if not left:
             return
-        if self._location is not None and self._location.shared_fits.sums_up:
-            self._location.shared_fits.n_unconverged += 1
+        if self._shared_fits is not None:
+            self._shared_fits.note_unfinished(self)
         else:
             warn_of_unfinished(self, left, len(results), problem.data)
 

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterGrid
-from sklearn.model_selection._search import BaseSearchCV
 
 from skl2._engine.warn import warn
 from skl2._estimators.base import BaseMLP
@@ -21,6 +19,7 @@ from skl2._estimators.parameters import (
     Seed,
     check_parameters,
 )
+from skl2._sklearn_compat import BaseSearchCV
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
 from skl2.model_selection._one_standard_error import rows_of_one_walk
@@ -142,29 +141,15 @@ class _AdaptiveSearch(BaseSearchCV):
         # A line a rung is printed here.
         self.verbose = max(0, int(self.verbose) - 1)
         self._shared_fits.records = [] if self.return_path else None
-        self._shared_fits.sums_up = True
         try:
             super().fit(X, y, **params)
         finally:
             del self._task
             # Not to be pickled with the search.
             self.__dict__.pop("_checked_cv_orig", None)
-        self._warn_of_unconverged()
         if self.return_path:
             _add_path(self.cv_results_, self._shared_fits.records, self.n_splits_)
         return self
-
-    def _warn_of_unconverged(self):
-        """One warning in place of one for each fit."""
-        fits = self._shared_fits
-        if fits.n_unconverged:
-            _, network = find_network(self.estimator, self.network)
-            warn(
-                f"{fits.n_unconverged} of {fits.n_fits} fits of the search reached "
-                f"max_iter={network.max_iter}, or stopped before they converged. "
-                "Increase max_iter, or use learning_rate='cosine', which ends there.",
-                ConvergenceWarning,
-            )
 
     def _get_routed_params_for_fit(self, params):
         if self._task is not None:
@@ -182,6 +167,11 @@ class _AdaptiveSearch(BaseSearchCV):
             return super()._get_scorers()
         _, network = find_network(self.estimator, self.network)
         loss = "log_loss" if is_classifier(self.estimator) else network.loss
+        if loss == "log_loss" and not hasattr(self.estimator, "predict_proba"):
+            raise ValueError(
+                f"scoring=None needs probabilities, and {type(self.estimator).__name__}"
+                " has no predict_proba: give a scorer, such as scoring='accuracy'."
+            )
         return HeldOutLoss(loss, getattr(network, "huber_delta", 1.35)), "score"
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
@@ -283,7 +273,8 @@ class _AdaptiveSearch(BaseSearchCV):
         known = [scale for scale in scales if scale is not None]
         if not known:
             raise errors[0]
-        self._shared_fits.total_weight = known[0].total_weight
+        self._shared_fits.path_of_alpha = path
+        self._shared_fits.total_weights = {s.weighting: s.total_weight for s in known}
         # The fits of a setting that cannot be fitted fail, as in GridSearchCV.
         return [known[0] if scale is None else scale for scale in scales]
 

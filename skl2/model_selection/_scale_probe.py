@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from skl2._estimators.alpha_scale import scale_alpha
-from skl2.model_selection._shared_fits import Location
+from skl2._sklearn_compat import remove_callbacks
+from skl2.model_selection._shared_fits import Location, weighting
 
 
 @dataclass
@@ -14,12 +15,15 @@ class Scale:
     ----------
     alpha : float
         λ of alpha='scale'.
-    total_weight : float
-        m, the sum of the rows' weights.
+    total_weight : tuple (float, float)
+        m, the sum of the rows' weights, and their unit, see ``weights_in_range``.
+    weighting : str
+        What m depends on, besides the rows.
     """
 
     alpha: float
-    total_weight: float
+    total_weight: tuple[float, float]
+    weighting: str
 
 
 def probe_scale(estimator, path, X, y, fit_params):
@@ -49,7 +53,7 @@ def probe_scale(estimator, path, X, y, fit_params):
     network.set_params(alpha=0.0)
     network._location = Location(_ScaleProbe(), path, network)
     # No task of callbacks, as the fit does not end.
-    vars(network).pop("_skl_callbacks", None)
+    remove_callbacks(network)
     try:
         estimator.fit(X, y, **fit_params)
     except _Found as found:
@@ -72,13 +76,13 @@ class _ScaleProbe:
 
     active = True
     finished = False
-    sums_up = False
     seed = 0
 
-    def share_of_rows(self, data):
+    def share_of_rows(self, estimator, data):
         return 1.0
 
     def results(self, estimator, location, problem, members):
         n_layers = len(problem.settings.layer_sizes) - 1
         alpha = scale_alpha(problem.data, problem.loss, estimator.penalty, n_layers)
-        raise _Found(Scale(alpha, problem.data.total_weight))
+        m = problem.data.total_weight, problem.data.weight_unit
+        raise _Found(Scale(alpha, m, weighting(estimator)))

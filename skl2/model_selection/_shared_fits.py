@@ -47,6 +47,11 @@ def _hash(value):
         return None
 
 
+def weighting(estimator):
+    """What m of the same rows depends on: the class weights."""
+    return _hash(getattr(estimator, "class_weight", None))
+
+
 class SharedFits:
     """Results of the candidates of a search, trained on the first demand.
 
@@ -73,12 +78,13 @@ class SharedFits:
         self.finished = False
         self.memory = TemporaryMemory(self)
         self._seed = None
-        # All rows, where a search keeps λ/m: folds get their share of λ.
-        self.all_rows = None
-        # Fits that ended at max_iter, where a search sums up their warnings.
-        self.sums_up = False
+        # Path of a network whose λ/m stays the same; m of all rows and the unit of
+        # weights, by weighting.
+        self.path_of_alpha = None
+        self.total_weights = {}
         self.n_fits = 0
-        self.n_unconverged = 0
+        # max_iter of each fit that did not converge.
+        self.unfinished = []
         # Sparsity and live inputs of each fit, where a search asks for them.
         self.records = None
 
@@ -112,13 +118,18 @@ class SharedFits:
         self.stop()
         self.memory.close()
 
-    def share_of_rows(self, data):
-        """What λ of all rows is multiplied by on a part of them: λ/m stays the same."""
-        whole = self.all_rows
-        if whole is None:
+    def share_of_rows(self, estimator, data):
+        """m'/m, by which λ is multiplied where a search keeps λ/m, and 1 elsewhere."""
+        if estimator._location.path != self.path_of_alpha:
             return 1.0
-        share = data.total_weight / whole.total_weight
-        return share * (data.weight_unit / whole.weight_unit)
+        # A candidate whose weighting is not known cannot be fitted to all rows.
+        own = data.total_weight, data.weight_unit
+        whole = self.total_weights.get(weighting(estimator), own)
+        return own[0] / whole[0] * (own[1] / whole[1])
+
+    def note_unfinished(self, estimator):
+        """Count a fit that did not converge; the search warns of all together."""
+        self.unfinished.append(estimator.max_iter)
 
     def finish(self):
         """Let clones train on their own from now on: the refit comes next."""
@@ -156,14 +167,14 @@ class SharedFits:
                         todo.setdefault(key, (other, member))
             self._train(todo, problem.data)
         results = [self._results[key] for key in keys]
-        for result in results:
-            if isinstance(result, ValueError):
-                # A new one: the same object would gather the traceback of every raise.
-                raise ValueError(*result.args)
         self.n_fits += 1
+        errors = [result for result in results if isinstance(result, ValueError)]
         if self.records is not None:
-            thetas = [result.theta for result in results]
+            thetas = [] if errors else [result.theta for result in results]
             self.records.append(_described(problem.settings, thetas))
+        for error in errors:
+            # A new one: the same object would gather the traceback of every raise.
+            raise ValueError(*error.args)
         return results
 
     @property
@@ -260,7 +271,12 @@ def _train_together(problem, members):
 
 
 def _described(settings, thetas):
-    """(share of zeros of each weight layer, inputs in use) of networks together."""
+    """(share of zeros of each weight layer, inputs in use) of networks together.
+
+    NaN if there are none, or if training has diverged.
+    """
+    if not thetas or not np.isfinite(thetas).all():
+        return np.full(len(settings.layer_sizes) - 1, np.nan), np.nan
     theta = np.stack(thetas)
     layout = Network(settings.layer_sizes, settings.activation, theta.dtype).layout
     weights = [theta[:, columns] for columns in layout.weights]

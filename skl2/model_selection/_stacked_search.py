@@ -5,9 +5,11 @@ from typing import Any
 
 import joblib
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 
+from skl2._engine.warn import warn
 from skl2._estimators.base import BaseMLP
 from skl2._sklearn_compat import run_search
 from skl2.model_selection._shared_fits import Location, SharedFits
@@ -46,6 +48,18 @@ def _detach(shared_fits, estimator):
             part.memory = None
 
 
+def _warn_of_unfinished(shared_fits):
+    """One warning for all fits that did not converge."""
+    if shared_fits.unfinished:
+        limits = " or ".join(map(str, sorted(set(shared_fits.unfinished))))
+        warn(
+            f"{len(shared_fits.unfinished)} of {shared_fits.n_fits} fits of the search "
+            f"reached max_iter={limits}, or stopped before they converged. Increase "
+            "max_iter, or use learning_rate='cosine', which ends there.",
+            ConvergenceWarning,
+        )
+
+
 class StackedSearch:
     """Mixin: the candidates of each fold are trained as stacks."""
 
@@ -73,6 +87,7 @@ class StackedSearch:
         attached = clone(estimator)
         shared_fits = SharedFits(self.n_jobs)
         if not _attach(shared_fits, attached):
+            shared_fits.close()
             return super().fit(X, y, **params)  # type: ignore[misc]
         # Works on a copy: other threads may fit this object at the same time.
         search = copy(self)
@@ -83,6 +98,7 @@ class StackedSearch:
             # which holds the shared fits.
             with joblib.parallel_config(backend="sequential"):
                 super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
+            _warn_of_unfinished(shared_fits)
         finally:
             shared_fits.close()
             _detach(shared_fits, attached)

@@ -19,7 +19,7 @@ from sklearn.datasets import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss, mean_squared_error
+from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -58,7 +58,10 @@ def pipeline(**params):
         ({"n_estimators": 2}, None),
         ({"solver": "lbfgs", "penalty": "l1"}, None),
         ({}, {"mlp__class_weight": [None, {0: 1.0, 1: 8.0, 2: 1.0}]}),
-        ({}, {"mlp__hidden_layer_sizes": [(), (3, 2)], "scale__with_std": [True, False]}),
+        (
+            {},
+            {"mlp__hidden_layer_sizes": [(), (3, 2)], "scale__with_std": [True, False]},
+        ),
     ],
 )
 def test_scores_are_those_of_plain_fits_at_the_same_share_of_alpha(params, grid):
