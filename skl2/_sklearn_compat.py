@@ -1,8 +1,8 @@
 """Every use of scikit-learn's private or version-dependent API.
 
 Methods of ``BaseSearchCV`` that the searches of ``model_selection`` override:
-``_get_routed_params_for_fit``, ``_get_scorers`` and ``_run_search``. The last gets a
-`callback_ctx` from version 1.9 on.
+``_get_scorers`` and ``_run_search``. The latter gets a `callback_ctx` from version 1.9
+on.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ except ImportError:  # scikit-learn < 1.9
 
 
 __all__ = [
-    "BaseSearchCV",
+    "RoutedSearchCV",
     "CallbackSupportMixin",
     "callback_context",
     "callbacks_of",
@@ -31,6 +31,17 @@ __all__ = [
     "was_multilabel",
     "with_callbacks",
 ]
+
+
+class RoutedSearchCV(BaseSearchCV):
+    """A search that may change what its splitter, scorers and estimator get."""
+
+    def routed_params(self, params):
+        """The parameters of ``fit``, as a Bunch: estimator, splitter, scorer."""
+        return super()._get_routed_params_for_fit(params)
+
+    def _get_routed_params_for_fit(self, params):
+        return self.routed_params(params)
 
 
 def callbacks_of(estimator):

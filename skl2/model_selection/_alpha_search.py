@@ -19,7 +19,7 @@ from skl2._estimators.parameters import (
     Seed,
     check_parameters,
 )
-from skl2._sklearn_compat import BaseSearchCV
+from skl2._sklearn_compat import RoutedSearchCV
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
 from skl2.model_selection._one_standard_error import rows_of_one_walk
@@ -114,7 +114,7 @@ class _Task:
     verbose: int
 
 
-class _AdaptiveSearch(BaseSearchCV):
+class _AdaptiveSearch(RoutedSearchCV):
     """Proposes λs, rung by rung; scikit-learn's search evaluates them.
 
     ``StackedSearch`` calls ``fit`` on a copy of the search, which may be changed.
@@ -128,7 +128,7 @@ class _AdaptiveSearch(BaseSearchCV):
     def fit(self, X, y=None, **params):
         """Fix the splits, then run scikit-learn's search."""
         began = monotonic()
-        routed = self._get_routed_params_for_fit(params)
+        routed = self.routed_params(params)
         self.cv = make_splits(
             self.cv,
             X,
@@ -151,10 +151,10 @@ class _AdaptiveSearch(BaseSearchCV):
             _add_path(self.cv_results_, self._shared_fits.records, self.n_splits_)
         return self
 
-    def _get_routed_params_for_fit(self, params):
+    def routed_params(self, params):
         if self._task is not None:
             return self._task.routed
-        routed = super()._get_routed_params_for_fit(params)
+        routed = super().routed_params(params)
         weight = params.get("sample_weight")
         if weight is not None and not get_config()["enable_metadata_routing"]:
             # scikit-learn < 1.8 gives weights to no scorer.

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import fit_quietly, make_member, make_shape, training_set
+from helpers import fit_quietly, make_member, make_settings, training_set
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.base import clone
@@ -15,7 +15,7 @@ from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.losses import HalfSquaredError
 from skl2._engine.network.network import Network
 from skl2._engine.solvers.max_norm import MaxNorm
-from skl2._engine.stack import train_stack
+from skl2._engine.stack import Problem, train_stack
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -175,18 +175,21 @@ def test_partial_fits_under_a_prox_and_max_norm_equal_a_fit(penalty, alpha, dtyp
 @pytest.mark.parametrize("penalty", ["l1", "group_l1"])
 def test_max_norm_in_a_stack_whose_members_differ_in_the_prox(penalty, early_stopping):
     data = training_set(n_rows=60)
-    shape = make_shape(data, max_norm=True, max_iter=20, early_stopping=early_stopping)
+    settings = make_settings(
+        data, max_norm=True, max_iter=20, early_stopping=early_stopping
+    )
     alphas = [0.0, 3.0, 0.0, 30.0]
 
     def members():
         return [
-            make_member(shape, 1, alpha=alpha, penalty=penalty, max_norm=0.3)
+            make_member(settings, 1, alpha=alpha, penalty=penalty, max_norm=0.3)
             for alpha in alphas
         ]
 
-    together = train_stack(shape, HalfSquaredError(), members(), data)
+    problem = Problem(settings, data, HalfSquaredError())
+    together = train_stack(problem, members())
     for member, result in zip(members(), together, strict=True):
-        (alone,) = train_stack(shape, HalfSquaredError(), [member], data)
+        (alone,) = train_stack(problem, [member])
         assert_array_equal(result.theta, alone.theta)
 
 
