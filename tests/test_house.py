@@ -61,7 +61,7 @@ def imports(path):
 ENGINE = {n: path for n, path in MODULES.items() if n.startswith("_engine")}
 # What a folder of the engine may import of it; the numbers of a layer are their order.
 LAYERS = [
-    ("numerics", "random_streams", "threads", "warn"),
+    ("numerics", "random_streams", "strata", "threads", "warn"),
     ("data",),
     ("network.",),
     ("losses", "penalties"),

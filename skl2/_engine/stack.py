@@ -259,7 +259,7 @@ def _check_sizes(fraction, rows, stratify):
     change = "Increase" if n_held_out < 2 else "Decrease"
     message = (
         f"The {few} is too small. {change} 'validation_fraction' ({fraction}) or the "
-        f"size of your dataset ({len(rows)} rows with a weight > 0)."
+        f"size of your dataset (n_samples = {len(rows)})."
     )
     if stratify is not None:
         fewest = np.unique(stratify[rows], return_counts=True)[1].min()

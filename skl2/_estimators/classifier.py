@@ -431,7 +431,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         p : ndarray of shape (n_samples, n_classes)
         """
         raw = self._raw_predict(X)
-        if len(self.classes_) == 1 and not self._multilabel:
+        if len(self.classes_) == 1 and not self._targets.multilabel:
             return np.ones_like(raw)
         raw = self._two_columns(raw)
         p = self._fitted_loss.predict(raw.T[np.newaxis])[0].T

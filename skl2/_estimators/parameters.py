@@ -138,7 +138,7 @@ class NamesParameters:
     """Mixin: a wrong name in a constructor's call is told which one may be meant."""
 
     def __new__(cls, *args, **params):
-        known = _constructor_names(cls)
+        known = _constructor_names(cls)  # type: ignore[arg-type]
         for name in params.keys() - known if known else ():
             similar = get_close_matches(name, known)
             hint = (
