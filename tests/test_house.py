@@ -113,6 +113,6 @@ def file_of_tests(name):
     return Path(__file__).parent.joinpath(*folders, f"test_{module.lstrip('_')}.py")
 
 
-@pytest.mark.parametrize("name", [n for n in ENGINE if not n.endswith("__init__.py")])
+@pytest.mark.parametrize("name", [n for n in MODULES if not n.endswith("__init__.py")])
 def test_every_module_has_a_test_file_of_its_name(name):
     assert file_of_tests(name).exists()

@@ -31,3 +31,7 @@ def __getattr__(name):
     if name != "StackedHalvingGridSearchCV":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("skl2.model_selection._halving"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

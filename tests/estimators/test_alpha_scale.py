@@ -8,6 +8,9 @@ import pytest
 import scipy.sparse as sp
 from helpers import CONTAINERS, LOSSES, targets, training_set
 from numpy.testing import assert_allclose
+from scipy.sparse import csr_matrix
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.data import CHUNK_ELEMENTS, TrainingSet
@@ -295,3 +298,30 @@ def test_alphas_that_make_no_grid(bad):
 def test_negative_alphas_are_named():
     with pytest.raises(ValueError, match=r"alphas must be >= 0; the smallest is .*-2"):
         alpha_grid([1.0, -2.0], 1.0)
+
+
+@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("exponent", [-660, 530])
+def test_scale_alpha_grows_with_x_however_extreme(container, kind, exponent):
+    # σ_max(Xᵀ(Y - Ȳ)) is linear in X; a power of 2 leaves the digits alone.
+    X, y = load_iris(return_X_y=True)
+    scales = []
+    for factor in (1.0, 2.0**exponent):
+        estimator = kind(alpha="scale")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            scales.append(estimator_scale(estimator, container(X * factor), y))
+    assert scales[1] == scales[0] * 2.0**exponent > 0
+
+
+def estimator_scale(estimator, X, y):
+    problem, *_ = estimator._problem(X, y)
+    return scale_alpha(problem.data, problem.loss, "l2", 2)
+
+
+def test_scale_alpha_of_x_that_overflows_says_so():
+    X, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="Scale X, e.g. with StandardScaler"):
+        estimator_scale(MLPRegressor(alpha="scale"), X * 1e306, y)

@@ -14,11 +14,7 @@ from sklearn.preprocessing import StandardScaler, scale
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.data import TrainingSet
-from skl2._estimators.column_scales import (
-    N_ROWS,
-    column_scales,
-    warn_if_unscaled,
-)
+from skl2._estimators.column_scales import N_ROWS, column_scales, warn_if_unscaled
 from skl2.model_selection import StackedGridSearchCV
 
 CANCER, CANCER_Y = load_breast_cancer(return_X_y=True)

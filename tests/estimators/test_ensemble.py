@@ -17,12 +17,7 @@ from sklearn.utils import check_random_state
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.augmentation import GaussianNoise
 from skl2.export import compress, from_sklearn, to_sklearn, to_torch
-from skl2.inspection import (
-    hidden_activations,
-    linear_regime,
-    mc_dropout,
-    optimality,
-)
+from skl2.inspection import hidden_activations, linear_regime, mc_dropout, optimality
 from skl2.model_selection import (
     AlphaSearchCV,
     StackedGridSearchCV,

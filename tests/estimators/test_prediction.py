@@ -11,12 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl2 import MLPRegressor
 from skl2.export import compress, to_sklearn, to_torch
-from skl2.inspection import (
-    hidden_activations,
-    linear_regime,
-    mc_dropout,
-    optimality,
-)
+from skl2.inspection import hidden_activations, linear_regime, mc_dropout, optimality
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((30, 4))

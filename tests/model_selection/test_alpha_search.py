@@ -11,12 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.datasets import (
-    load_diabetes,
-    load_iris,
-    load_wine,
-    make_classification,
-)
+from sklearn.datasets import load_diabetes, load_iris, load_wine, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mean_squared_error
@@ -26,20 +21,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl2 import MLPClassifier, MLPRegressor
-from skl2.model_selection import (
-    AlphaSearchCV,
-    StackedGridSearchCV,
-    one_standard_error,
-)
+from skl2.model_selection import AlphaSearchCV, StackedGridSearchCV
 from skl2.model_selection._held_out_loss import HeldOutLoss
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The best alpha"),
-    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
-]
-
 X, y = load_iris(return_X_y=True)
+
+
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 8, "random_state": 0}
+
+
 ALPHAS = [0.01, 1.0, 100.0]
 
 
@@ -295,24 +285,6 @@ def test_the_path_of_a_sparse_search():
     sparsity = search.cv_results_["mean_sparsity_0"][order]
     assert inputs[0] > inputs[-1] == 0
     assert (np.diff(sparsity) > 0).all() and sparsity[-1] == 1
-
-
-def test_one_standard_error_takes_the_largest_within_it():
-    results = {
-        "param_mlp__alpha": np.ma.array([1.0, 10.0, 100.0, 1000.0]),
-        "params": [{"mlp__alpha": alpha} for alpha in (1.0, 10.0, 100.0, 1000.0)],
-        "split0_test_score": np.array([0.0, 4.0, 4.0, 0.0]),
-        "split1_test_score": np.array([2.0, 6.0, 4.5, 0.0]),
-    }
-    assert one_standard_error(results) == 2
-    grid = GridSearchCV(
-        network(), {"alpha": ALPHAS}, cv=3, refit=one_standard_error, scoring="accuracy"
-    ).fit(X, y)
-    assert grid.best_index_ == one_standard_error(grid.cv_results_)
-    with pytest.raises(ValueError, match="one parameter called alpha"):
-        one_standard_error({"split0_test_score": np.zeros(1)})
-    with pytest.raises(ValueError, match="two splits"):
-        one_standard_error({"param_alpha": [1.0], "split0_test_score": np.zeros(1)})
 
 
 def test_constant_targets():

@@ -11,16 +11,25 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from types import FunctionType, ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from helpers import blas_threads, in_a_thread
+from helpers import blas_threads
 from numpy.testing import assert_array_equal
 from scipy.stats import loguniform
+from searches import (
+    ALPHAS,
+    Classifier,
+    assert_same_networks,
+    assert_same_search,
+    fitted_networks,
+    inside,
+    scaled,
+)
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -50,8 +59,6 @@ from sklearn.preprocessing import (
 from threadpoolctl import threadpool_limits
 
 from skl2 import MLPClassifier, MLPRegressor
-from skl2._estimators import base
-from skl2._estimators.base import BaseMLP
 from skl2.model_selection import (
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
@@ -59,29 +66,30 @@ from skl2.model_selection import (
     _shared_fits,
 )
 
-# Networks this small and fits this short do not converge; what is compared includes
-# the warnings that say so.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning",
-    "ignore::sklearn.exceptions.FitFailedWarning",
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 rng = np.random.RandomState(0)
+
+
 ROWS = rng.permutation(150)[:60]
+
+
 X_iris, y_iris = (a[ROWS] for a in load_iris(return_X_y=True))
+
+
 X_cancer, y_cancer = (a[:90] for a in load_breast_cancer(return_X_y=True))
+
+
 X_diabetes, y_diabetes = (a[:60] for a in load_diabetes(return_X_y=True))
+
+
 WEIGHTS = rng.uniform(0.2, 3.0, 60)
+
+
 GROUPS = rng.randint(0, 6, 60)
 
-Classifier = partial(
-    MLPClassifier,
-    hidden_layer_sizes=(4,),
-    batch_size=16,
-    learning_rate_init=0.05,
-    max_iter=4,
-    random_state=0,
-)
+
 Regressor = partial(
     MLPRegressor,
     hidden_layer_sizes=(4,),
@@ -90,86 +98,6 @@ Regressor = partial(
     max_iter=4,
     random_state=0,
 )
-ALPHAS = [0.01, 1.0, 10.0, 100.0]
-
-
-def scaled(estimator=None, **params):
-    mlp = Classifier(**params) if estimator is None else estimator
-    return Pipeline([("scale", StandardScaler()), ("mlp", mlp)])
-
-
-# ---------------------------------------------------------------- what is compared
-
-
-def same(a, b):
-    """Equality of candidates' values: numbers, arrays, estimators, streams, lists."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, BaseEstimator):
-        return same(a.get_params(), b.get_params())
-    if isinstance(a, np.random.RandomState):
-        return same(a.get_state(), b.get_state())
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, np.ma.MaskedArray):
-        return same(a.filled("masked").tolist(), b.filled("masked").tolist())
-    if isinstance(a, np.ndarray):
-        return a.dtype == b.dtype and same(a.tolist(), b.tolist())
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b or (a != a and b != b)
-
-
-def assert_same_results(ours, theirs):
-    """Two ``cv_results_`` are equal, but for the columns with times."""
-    assert list(ours) == list(theirs)
-    for name, column in ours.items():
-        other = theirs[name]
-        if name.startswith("param"):
-            if isinstance(column, np.ma.MaskedArray):
-                assert column.dtype == other.dtype, name
-                column, other = column.astype(object), other.astype(object)
-            assert same(column, other), name
-        elif not name.endswith("_time"):
-            assert column.dtype == other.dtype, name
-            assert_array_equal(column, other, err_msg=name)
-
-
-def inside(thing):
-    """Every object that `thing` holds, in attributes and containers, itself included"""
-    seen, todo = set(), [thing]
-    while todo:
-        item = todo.pop()
-        if id(item) in seen or isinstance(item, (type, ModuleType, FunctionType)):
-            continue
-        seen.add(id(item))
-        yield item
-        if isinstance(item, dict):
-            todo += [*item.keys(), *item.values()]
-        elif isinstance(item, (list, tuple, set)):
-            todo += item
-        elif isinstance(item, np.ndarray) and item.dtype == object:
-            todo += item.ravel().tolist()
-        todo += getattr(item, "__dict__", {}).values()
-
-
-def fitted_networks(estimator):
-    return [
-        part
-        for part in inside(estimator)
-        if isinstance(part, BaseMLP) and "coefs_" in vars(part)
-    ]
-
-
-def assert_same_networks(ours, theirs):
-    ours, theirs = fitted_networks(ours), fitted_networks(theirs)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        for name in ("coefs_", "intercepts_"):
-            for x, y in zip(getattr(a, name), getattr(b, name), strict=True):
-                assert x.dtype == y.dtype
-                assert_array_equal(x, y)
-        assert (a.n_iter_, a.loss_curve_) == (b.n_iter_, b.loss_curve_)
 
 
 def essence(message):
@@ -208,64 +136,6 @@ def run(search, X, y, fit_params):
     found, n_unfinished = complaints(caught)
     # A search that fails does not come to sum them up.
     return found, None if error else n_unfinished, error
-
-
-def assert_same_search(ours, theirs):
-    """Everything a fitted search holds is that of the other."""
-    assert list(vars(ours)) == list(vars(theirs))
-    if "cv_results_" in vars(theirs):
-        assert_same_results(ours.cv_results_, theirs.cv_results_)
-    for name in ("best_index_", "best_params_", "best_score_", "n_splits_"):
-        assert same(getattr(ours, name, None), getattr(theirs, name, None)), name
-    if "best_estimator_" in vars(theirs):
-        assert_same_networks(ours.best_estimator_, theirs.best_estimator_)
-
-
-@pytest.fixture
-def trainings(monkeypatch):
-    """What was trained: `stacks`, sizes of the shared ones; `alone`, number of fits."""
-    found = SimpleNamespace(stacks=[], alone=0, threads={})
-    train_stack = _shared_fits.train_stack
-
-    def shared(problem, members):
-        found.stacks.append(len(members))
-        if threading.get_ident() not in found.threads:
-            # Slow to ask for, so once in each thread.
-            found.threads[threading.get_ident()] = blas_threads()
-        return train_stack(problem, members)
-
-    def in_fit(*args, **kwargs):
-        found.alone += 1
-        return train_stack(*args, **kwargs)
-
-    def clear():
-        found.stacks, found.alone = [], 0
-
-    monkeypatch.setattr(_shared_fits, "train_stack", shared)
-    monkeypatch.setattr(base, "train_stack", in_fit)
-    found.clear = clear
-    return found
-
-
-def limit_blas(n_threads):
-    limits = []
-    in_a_thread(lambda: limits.append(threadpool_limits(n_threads, user_api="blas")))
-    yield
-    in_a_thread(limits[0].restore_original_limits)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """On networks this small a second thread only costs time."""
-    yield from limit_blas(1)
-
-
-@pytest.fixture
-def two_threads(one_thread):
-    yield from limit_blas(2)
-
-
-# ---------------------------------------------------------------- the table
 
 
 @dataclass
@@ -922,9 +792,6 @@ def test_same_complaints_about_data(estimator, bad):
     assert ours == theirs
 
 
-# ---------------------------------------------------------------- preprocessing
-
-
 class CountingScaler(StandardScaler):
     """Notes the rows of every fit."""
 
@@ -944,76 +811,6 @@ def counted():
 def counting(**mlp):
     return Pipeline([("scale", CountingScaler()), ("mlp", Classifier(**mlp))])
 
-
-@pytest.mark.parametrize(
-    "grid, n_settings",
-    [
-        ({"mlp__alpha": ALPHAS}, 1),
-        ({"mlp__alpha": ALPHAS, "scale__with_mean": [True, False]}, 2),
-        ([{"mlp__alpha": ALPHAS}, {"mlp__hidden_layer_sizes": [(3,), ()]}], 1),
-        ({"mlp__solver": ["lbfgs", "sgd"], "mlp__alpha": [1.0, -1.0]}, 1),
-    ],
-)
-def test_preprocessing_is_fitted_once_per_fold(
-    grid, n_settings, counted, monkeypatch, tmp_path
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    StackedGridSearchCV(counting(), grid, cv=3).fit(X_iris, y_iris)
-    assert counted == [40] * 3 * n_settings + [60]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_preprocessing_of_equal_folds_is_not_shared_with_other_labels(counted):
-    # The same rows, other targets: a supervised transformer would differ.
-    splits = [(np.arange(40), np.arange(40, 60))] * 2
-    search = StackedGridSearchCV(counting(), {"mlp__alpha": ALPHAS}, cv=splits)
-    search.fit(X_iris, y_iris)
-    assert counted == [40, 60]
-    search.fit(X_iris, y_iris == 1)
-    assert counted == [40, 60] * 2
-
-
-@pytest.mark.parametrize("kind", ["memory", "path"])
-def test_memory_set_by_the_user_is_respected(kind, tmp_path, counted):
-    memory = joblib.Memory(tmp_path, verbose=0) if kind == "memory" else str(tmp_path)
-    model = counting().set_params(memory=memory)
-    grid = {"mlp__alpha": ALPHAS}
-    search = StackedGridSearchCV(model, grid, cv=3).fit(X_iris, y_iris)
-    assert counted == [40] * 3 + [60]
-    assert search.estimator.memory is memory
-    assert str(tmp_path) in str(search.best_estimator_.memory)
-    assert list(tmp_path.iterdir())
-    # What it keeps outlives the search.
-    search.fit(X_iris, y_iris)
-    assert len(counted) == 4
-    theirs = GridSearchCV(model, grid, cv=3).fit(X_iris, y_iris)
-    assert_same_results(search.cv_results_, theirs.cv_results_)
-
-
-# ---------------------------------------------------------------- seeds
-
-
-def test_without_a_seed_nothing_is_trained_twice(trainings):
-    def search(seed):
-        # The stream that random_state=None stands for.
-        np.random.seed(seed)  # noqa: NPY002
-        trainings.clear()
-        search = StackedGridSearchCV(
-            scaled(random_state=None),
-            {"mlp__alpha": ALPHAS},
-            cv=3,
-            scoring="neg_log_loss",
-        )
-        found = search.fit(X_iris, y_iris).cv_results_["mean_test_score"]
-        assert sum(trainings.stacks) + trainings.alone == 4 * 3 + 1
-        return found
-
-    scores = search(0)
-    assert_array_equal(search(0), scores)
-    assert (search(1) != scores).all()
-
-
-# ---------------------------------------------------------------- where it runs
 
 BACKENDS = {
     "n_jobs=1": ({"n_jobs": 1}, {}),
@@ -1076,8 +873,6 @@ def test_what_holds_no_network_is_searched_in_parallel_as_ever():
     assert len(WhereFitted.threads) == 12
     assert threading.main_thread().ident not in WhereFitted.threads
 
-
-# ---------------------------------------------------------------- no traces
 
 HOLDERS = {
     "bare": (Classifier(), "alpha", X_iris, y_iris),
@@ -1219,54 +1014,6 @@ def test_a_search_can_be_repeated(trainings):
     assert trainings.stacks == [4] * 6
 
 
-def test_what_leaves_the_process_trains_on_its_own(trainings):
-    copies = []
-
-    def score_a_copy(estimator, X, y):
-        copies.append(pickle.loads(pickle.dumps(estimator)))
-        assert isinstance(estimator["mlp"]._location, _shared_fits.Location)
-        assert copies[-1]["mlp"]._location is None
-        assert copies[-1].memory is None
-        return copies[-1].score(X, y)
-
-    options = {"cv": 3, "scoring": score_a_copy, "error_score": "raise"}
-    search = StackedGridSearchCV(scaled(), {"mlp__alpha": ALPHAS}, **options)
-    search.fit(X_iris, y_iris)
-    trainings.clear()
-    copies[0].fit(X_iris, y_iris)
-    assert (trainings.stacks, trainings.alone) == ([], 1)
-    alone = scaled(alpha=ALPHAS[0]).fit(X_iris, y_iris)
-    assert_same_networks(copies[0], alone)
-
-
-def test_a_network_fitted_in_the_scorer_is_not_mixed_up():
-    # While fits are shared: other rows, then other weights, targets, parameters.
-    def refit_and_score(estimator, X, y):
-        for params, y_other, weight in [
-            ({}, y, None),
-            ({}, y, np.linspace(0.5, 2.0, len(y))),
-            ({}, y, np.linspace(2.0, 0.5, len(y))),
-            ({}, 2 - y, None),
-            ({"max_iter": 2}, y, None),
-        ]:
-            fit_params = {} if weight is None else {"mlp__sample_weight": weight}
-            other = clone(estimator)
-            other["mlp"].set_params(**params)
-            other.fit(X, y_other, **fit_params)
-            alone = scaled(alpha=other["mlp"].alpha, **params)
-            assert_same_networks(other, alone.fit(X, y_other, **fit_params))
-        return estimator.score(X, y)
-
-    grid = {"mlp__alpha": ALPHAS}
-    options = {"cv": 3, "error_score": "raise"}
-    ours = StackedGridSearchCV(scaled(), grid, scoring=refit_and_score, **options)
-    theirs = GridSearchCV(scaled(), grid, **options)
-    assert_same_search(ours.fit(X_iris, y_iris), theirs.fit(X_iris, y_iris))
-
-
-# ---------------------------------------------------------------- concurrency
-
-
 @pytest.mark.parametrize("shared", [False, True], ids=["own models", "one model"])
 def test_two_searches_at_once(shared, two_threads):
     """The second begins while the first is scoring, and ends after it."""
@@ -1355,9 +1102,6 @@ def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
         assert time.monotonic() < start + 60
         time.sleep(0.01)
     assert traces_of_shared_fits(search) == []
-
-
-# ---------------------------------------------------------------- callbacks
 
 
 class Recorder:

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.metrics import log_loss, r2_score
 from sklearn.model_selection import KFold, train_test_split
-from sklearn.pipeline import Pipeline
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
@@ -71,78 +70,6 @@ def test_a_table_as_it_is(kind):
     assert sum("town" in name for name in names) == 3
     assert sum("owner" in name for name in names) == 2
     assert sum("income" in name and "missing" in name for name in names) == 1
-
-
-def test_categories_that_come_up_in_prediction_only():
-    X, y = mixed()
-    clf = MLPClassifierCV(**QUICK).fit(X, y)
-    X = X.head(3).copy()
-    X["town"] = ["new", None, "a"]
-    X.loc[0, "age"] = np.nan
-    assert np.isfinite(clf.predict_proba(X)).all()
-
-
-@pytest.mark.parametrize("columns", [[2, 3, 4], ["town", "job", "owner"]])
-def test_named_and_numbered_categories_equal_those_of_the_types(columns):
-    X, y = mixed()
-    by_type = MLPClassifierCV(**QUICK).fit(X, y).predict_proba(X)
-    given = MLPClassifierCV(**QUICK, categorical_features=columns).fit(X, y)
-    assert (given.predict_proba(X) == by_type).all()
-    mask = [False, False, True, True, True]
-    given = MLPClassifierCV(**QUICK, categorical_features=mask).fit(X, y)
-    assert (given.predict_proba(X) == by_type).all()
-
-
-def test_numbers_can_be_categories():
-    rng = np.random.RandomState(0)
-    X = np.column_stack([rng.randint(0, 4, 200), rng.rand(200)])
-    y = np.array([3.0, -1.0, 2.0, -4.0])[X[:, 0].astype(int)]
-    assert MLPRegressorCV(**QUICK, categorical_features=[0]).fit(X, y).score(X, y) > 0.9
-
-
-@pytest.mark.parametrize(
-    "wanted, words",
-    [
-        ("dtype", "must be 'from_dtype'"),
-        ([7], r"integers in \[0, 5\)"),
-        (["town", "city"], "has \\['city'\\]"),
-        ([True], "has 1 values, but X has 5 columns"),
-        ([[1]], "must be 'from_dtype'"),
-    ],
-)
-def test_wrong_categorical_features(wanted, words):
-    X, y = mixed()
-    with pytest.raises(ValueError, match=words):
-        MLPClassifierCV(**QUICK, categorical_features=wanted).fit(X, y)
-
-
-def test_names_need_a_table():
-    X, y = mixed()
-    with pytest.raises(ValueError, match="X has no column names"):
-        MLPClassifierCV(**QUICK, categorical_features=["town"]).fit(X.to_numpy(), y)
-
-
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_units_of_y_and_x_do_not_matter(n_outputs):
-    X, y = make_friedman1(100, random_state=0)
-    y = y if n_outputs == 1 else np.column_stack([y, X[:, 0]])
-    first = MLPRegressorCV(**QUICK).fit(X, y).predict(X)
-    # Powers of 2 leave all digits alone.
-    units = 2.0 ** np.arange(X.shape[1])
-    other = MLPRegressorCV(**QUICK).fit(X * units, 1024 * y).predict(X * units)
-    assert (other == 1024 * first).all()
-    shifted = MLPRegressorCV(**QUICK).fit(X, y + 1000.0).predict(X)
-    np.testing.assert_allclose(shifted, first + 1000.0, atol=0.01)
-
-
-def test_the_network_predicts_in_the_units_of_y():
-    X, y = make_friedman1(100, random_state=0)
-    reg = MLPRegressorCV(**QUICK).fit(X, 1000.0 * y)
-    assert isinstance(reg.pipeline_, Pipeline)
-    network = reg.pipeline_[-1]
-    assert (network.predict(reg.pipeline_[0].transform(X)) == reg.predict(X)).all()
-    assert network.coefs_[0].shape[1] == 2 * 4
-    assert reg.predict(X).std() > 1000.0
 
 
 def test_raw_targets_of_diabetes():
@@ -238,22 +165,6 @@ def test_weights_leave_rows_out_of_the_loss():
     wrong = np.where(weight > 0, y, 1000.0)
     reg = MLPRegressorCV(**QUICK).fit(X, wrong, sample_weight=weight)
     assert r2_score(y[150:], reg.predict(X[150:])) > 0.3
-
-
-def test_counts():
-    rng = np.random.RandomState(0)
-    X = rng.rand(300, 2)
-    y = rng.poisson(np.exp(3 * X[:, 0]))
-    reg = MLPRegressorCV("poisson", **QUICK).fit(X, y)
-    assert reg.pipeline_[-1].out_activation_ == "exp"
-    assert (reg.predict(X) > 0).all()
-    assert reg.score(X, y) > 0.4
-
-
-def test_a_constant_target():
-    X = np.random.RandomState(0).rand(60, 3)
-    reg = MLPRegressorCV(**QUICK).fit(X, np.full(60, 7.0))
-    np.testing.assert_allclose(reg.predict(X), 7.0)
 
 
 def test_multilabel():

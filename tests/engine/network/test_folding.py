@@ -2,11 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import (
-    CONTAINERS,
-    fit_quietly,
-    training_set,
-)
+from helpers import CONTAINERS, fit_quietly, training_set
 from numpy.testing import assert_allclose, assert_array_equal
 from textbook_batch_norm import forward, parts, random_objective
 

@@ -7,26 +7,24 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
-from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import (
-    ElasticNet,
-    Lasso,
-    LogisticRegression,
-    MultiTaskLasso,
-)
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
 
 from skl2 import MLPClassifier, MLPRegressor
-from skl2._estimators.alpha_scale import scale_alpha
 from skl2.model_selection import alpha_max
 
-# Some fits run into rounding before their tight `tol`: their zeros are what counts.
-pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
-
 CLASSES = ["binary", "multiclass", "multilabel"]
+
+
 KINDS = ["regression", "multioutput", *CLASSES]
+
+
 PENALTIES = [("l1", 0.5), ("elasticnet", 0.8), ("elasticnet", 0.1), ("group_l1", 0.5)]
+
+
 CONTAINERS = {"dense": np.asarray, "csr": csr_matrix}
+
+
 # Just above alpha_max all weights are zero, just below it some are not.
 ABOVE, BELOW = 1.0001, 0.9999
 
@@ -171,30 +169,3 @@ def test_no_l1_part_has_no_alpha_max():
     X, y, _ = data("regression")
     with pytest.raises(ValueError, match="no L1 part"):
         alpha_max(X, y, penalty="elasticnet", l1_ratio=0.0)
-
-
-@pytest.mark.parametrize("container", [np.asarray, csr_matrix])
-@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize("exponent", [-660, 530])
-def test_scale_alpha_grows_with_x_however_extreme(container, kind, exponent):
-    # σ_max(Xᵀ(Y - Ȳ)) is linear in X; a power of 2 leaves the digits alone.
-    X, y = load_iris(return_X_y=True)
-    scales = []
-    for factor in (1.0, 2.0**exponent):
-        estimator = kind(alpha="scale")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            scales.append(estimator_scale(estimator, container(X * factor), y))
-    assert scales[1] == scales[0] * 2.0**exponent > 0
-
-
-def estimator_scale(estimator, X, y):
-    problem, *_ = estimator._problem(X, y)
-    return scale_alpha(problem.data, problem.loss, "l2", 2)
-
-
-def test_scale_alpha_of_x_that_overflows_says_so():
-    X, y = load_iris(return_X_y=True)
-    with pytest.raises(ValueError, match="Scale X, e.g. with StandardScaler"):
-        estimator_scale(MLPRegressor(alpha="scale"), X * 1e306, y)
