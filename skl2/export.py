@@ -206,7 +206,8 @@ def to_sklearn(estimator):
     Raises
     ------
     ValueError
-        If scikit-learn lacks the activation.
+        If scikit-learn lacks the activation, or the network predicts several quantiles,
+        which scikit-learn's would not sort.
     """
     check_perceptron(estimator, "to_sklearn")
     activation = estimator._fitted_activation
@@ -215,6 +216,12 @@ def to_sklearn(estimator):
         raise ValueError(
             f"scikit-learn has no activation {activation!r}; it has {known}. Use one "
             "of these, or export to torch."
+        )
+    if estimator.out_activation_ == "sort":
+        raise ValueError(
+            f"scikit-learn's MLPRegressor would not sort the {estimator.n_outputs_} "
+            "quantiles of each row, which may then cross: fit one quantile a model, or "
+            "export with to_torch(link=True)."
         )
     classifier = isinstance(estimator, MLPClassifier)
     kind = neural_network.MLPClassifier if classifier else neural_network.MLPRegressor
@@ -332,7 +339,7 @@ def to_torch(estimator, *, link=False):
     link : bool, default=False
         False: the module puts out raw predictions (logits), as torch's losses expect.
         True: with the inverse link behind them: probabilities (one column for two
-        classes), or the mean for 'poisson'.
+        classes), the mean for 'poisson', or quantiles in their order.
 
     Returns
     -------
@@ -376,15 +383,13 @@ def to_torch(estimator, *, link=False):
             "identity": [],
             "logistic": [nn.Sigmoid()],
             "softmax": [nn.Softmax(dim=1)],
-            "exp": [_exp_module(nn)],
+            "exp": [_module(nn, "Exp", lambda raw: raw.exp())],
+            "sort": [_module(nn, "Sort", lambda raw: raw.sort(dim=1).values)],
         }
         modules += links[estimator.out_activation_]
     return nn.Sequential(*modules)
 
 
-def _exp_module(nn: Any):
-    class Exp(nn.Module):
-        def forward(self, raw):
-            return raw.exp()
-
-    return Exp()
+def _module(nn: Any, name, function):
+    """A module of torch without parameters."""
+    return type(name, (nn.Module,), {"forward": lambda self, raw: function(raw)})()

@@ -20,6 +20,7 @@ from skl2._engine.losses import (
     HalfSquaredError,
     Huber,
     MultinomialLogLoss,
+    Pinball,
 )
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.penalties import L1, L2, GroupL1, Penalty
@@ -29,6 +30,7 @@ LOSSES = {
     "squared_error": HalfSquaredError(),
     "absolute_error": AbsoluteError(),
     "huber": Huber(0.7),
+    "quantile": Pinball((0.3,), listed=False),
     "poisson": HalfPoisson(),
     "binary_log_loss": BinaryLogLoss(),
     "multinomial_log_loss": MultinomialLogLoss(),

@@ -346,3 +346,22 @@ def test_onnx(problem):
         return
     assert_array_equal(found[0], ours.predict(data))
     assert_allclose(found[1], ours.predict_proba(data), rtol=1e-4, atol=1e-4)
+
+
+def test_quantiles_go_where_they_stay_sorted():
+    torch = pytest.importorskip("torch")
+    y = X[:, 0] * X[:, 1]
+    three = MLPRegressor("quantile", (8,), quantile=[0.4, 0.5, 0.6], max_iter=20)
+    fit_quietly(three.set_params(random_state=0), X, y)
+    far = 10.0 * RNG.standard_normal((200, 6))
+    raw = to_torch(three)(torch.from_numpy(far)).detach().numpy()
+    assert_allclose(raw, three._raw_predict(far), rtol=1e-10)
+    assert (np.diff(raw, axis=1) < 0).any()
+    linked = to_torch(three, link=True)(torch.from_numpy(far)).detach().numpy()
+    assert_allclose(linked, three.predict(far), rtol=1e-10)
+    assert_allclose(compress(three).estimator.predict(far), three.predict(far))
+    with pytest.raises(ValueError, match="would not sort the 3 quantiles"):
+        to_sklearn(three)
+    for quantile in (0.4, [0.4]):
+        one = fit_quietly(three.set_params(quantile=quantile), X, y)
+        assert_allclose(to_sklearn(one).predict(far), one.predict(far).ravel())

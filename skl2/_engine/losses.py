@@ -5,8 +5,9 @@ Conventions
 raw : (K, n_outputs, n_rows)
     Raw predictions: what the last affine map puts out ("link space"), for each member
     of the stack.
-y : (n_outputs, n_rows) or (K, n_outputs, n_rows)
-    Targets; one-hot (or soft, summing to one) for the multinomial log-loss.
+y : (n_targets, n_rows) or (K, n_targets, n_rows)
+    Targets; one-hot (or soft, summing to one) for the multinomial log-loss. One a row
+    of raw, but for losses with several outputs a target, see ``Loss.n_outputs``.
 pointwise : (K, 1, n_rows)
     The loss of each row, *summed* over the outputs, as in the squared error of
     ``Ridge``.
@@ -33,6 +34,18 @@ class Loss:
     """
 
     out_activation = "identity"
+
+    def n_outputs(self, n_targets):
+        """Outputs of a network for so many targets."""
+        return n_targets
+
+    def smoothed(self, y, weight):
+        """Losses that a full-batch solver minimises one after another.
+
+        This one where it is smooth. Else smooth upper bounds of it that come closer and
+        closer; the arguments are those of ``constant``.
+        """
+        return [self]
 
     def value_and_gradient(self, raw, y, weight, scale, ws):
         """scale · Σ_i weight_i L(y_i, raw_i), shape (K,); `raw` becomes its gradient.
@@ -67,7 +80,7 @@ class Loss:
 
         Parameters
         ----------
-        y : ndarray of shape (n_outputs, n_rows)
+        y : ndarray of shape (n_targets, n_rows)
         weight : ndarray of shape (n_rows,) or None
 
         Returns
@@ -108,7 +121,7 @@ class AbsoluteError(Loss):
         np.sign(raw, out=raw)
 
     def constant(self, y, weight):
-        return _weighted_median(y, weight)
+        return _weighted_quantile(y, weight, 0.5)
 
 
 class Huber(Loss):
@@ -136,7 +149,7 @@ class Huber(Loss):
     def constant(self, y, weight):
         # Newton's method; the derivative is piecewise linear, so it ends exactly.
         weight = np.ones(y.shape[1]) if weight is None else weight
-        centre = _weighted_median(y, weight)
+        centre = _weighted_quantile(y, weight, 0.5)
         for _ in range(100):
             residual = y - centre
             slope = (np.abs(residual) <= self.delta) @ weight
@@ -149,13 +162,120 @@ class Huber(Loss):
         return centre
 
 
-def _weighted_median(y, weight):
+def _weighted_quantile(y, weight, quantile):
+    """The smallest value whose rows and those below have this share of the weight."""
     weight = np.ones(y.shape[1]) if weight is None else weight
     order = np.argsort(y, axis=1)
     below = np.cumsum(weight[order], axis=1)
-    middle = (below >= 0.5 * below[:, -1:]).argmax(axis=1)
+    place = (below >= quantile * below[:, -1:]).argmax(axis=1)
     rows = np.arange(len(y))
-    return y[rows, order[rows, middle]][:, np.newaxis].astype(np.float64)
+    return y[rows, order[rows, place]][:, np.newaxis].astype(np.float64)
+
+
+class Pinball(Loss):
+    """L = (1 - q) max(r, 0) + q max(-r, 0), r = raw - y; least at the quantile q.
+
+    Koenker & Bassett, "Regression quantiles", 1978. The sub-gradient at 0 is taken as
+    1/2 - q, the mean of the slopes beside it. Several quantiles of one target are an
+    output each. Their predictions are sorted, which never raises the loss
+    (Chernozhukov, Fernández-Val & Galichon, "Quantile and probability curves without
+    crossing", 2010).
+
+    Parameters
+    ----------
+    quantiles : tuple of float
+        In (0, 1), increasing.
+    listed : bool
+        Whether each quantile is an output of one target. If not, there is one quantile,
+        of all targets.
+    """
+
+    def __init__(self, quantiles, listed):
+        self.quantiles = quantiles
+        self.listed = listed
+        self.out_activation = "sort" if len(quantiles) > 1 else "identity"
+
+    def n_outputs(self, n_targets):
+        return len(self.quantiles) if self.listed else n_targets
+
+    def _tilt(self, dtype):
+        """1/2 - q of each output: L = abs(r)/2 + (1/2 - q) r."""
+        return 0.5 - np.array(self.quantiles, dtype)[:, np.newaxis]
+
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
+        raw -= y
+        np.sign(raw, out=scratch)
+        scratch *= 0.5
+        scratch += self._tilt(raw.dtype)
+        raw *= scratch
+        _sum_outputs(raw, pointwise)
+        raw[...] = scratch
+
+    def constant(self, y, weight):
+        return np.concatenate(
+            [_weighted_quantile(y, weight, quantile) for quantile in self.quantiles]
+        )
+
+    def predict(self, raw):
+        if len(self.quantiles) > 1:
+            raw.sort(axis=1)
+        return raw
+
+    def check_targets(self, y):
+        if self.listed and np.ndim(y) == 2 and y.shape[1] > 1:
+            raise ValueError(
+                f"quantile={list(self.quantiles)!r} is a list, which needs one target "
+                f"a row; y has {y.shape[1]} columns. Fit a model for each column, or "
+                "give one quantile as a float."
+            )
+
+    def smoothed(self, y, weight):
+        # How far the targets are from the best constant sets the unit of the widths.
+        distance = np.abs(y - self.constant(y, weight))
+        unit = np.average(distance, axis=1, weights=weight)[:, np.newaxis]
+        unit[unit == 0.0] = 1.0
+        return [SmoothPinball(self, width * unit) for width in WIDTHS]
+
+
+# Half-widths of ``SmoothPinball`` in units of the targets.
+WIDTHS = (0.1, 0.01, 0.001)
+
+
+class SmoothPinball(Pinball):
+    """The pinball loss with abs(r) replaced by r²/2h + h/2 where abs(r) <= h.
+
+    It lies above the pinball loss, by h/4 at r = 0 and by nothing for abs(r) >= h. So
+    does J, and its minimum.
+
+    Parameters
+    ----------
+    pinball : Pinball
+    half_width : ndarray of shape (n_outputs, 1)
+        h > 0.
+    """
+
+    def __init__(self, pinball, half_width):
+        super().__init__(pinball.quantiles, pinball.listed)
+        self.half_width = half_width
+
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
+        raw -= y
+        h = self.half_width.astype(raw.dtype)
+        # With c = clip(r, -h, h) both branches are c (r - c/2) / h + h/2.
+        np.clip(raw, -h, h, out=scratch)
+        scratch /= h
+        np.multiply(scratch, -0.5 * h, out=spare)
+        spare += raw
+        spare *= scratch
+        spare += 0.5 * h
+        spare *= 0.5
+        tilt = self._tilt(raw.dtype)
+        raw *= tilt
+        raw += spare
+        _sum_outputs(raw, pointwise)
+        scratch *= 0.5
+        scratch += tilt
+        raw[...] = scratch
 
 
 class HalfPoisson(Loss):
@@ -248,4 +368,5 @@ REGRESSION_LOSSES = {
     "poisson": HalfPoisson,
     "absolute_error": AbsoluteError,
     "huber": Huber,
+    "quantile": Pinball,
 }

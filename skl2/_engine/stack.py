@@ -34,7 +34,7 @@ from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm
 from skl2._engine.solvers.optimizers import OPTIMIZERS, SGD
 from skl2._engine.solvers.proximal import minimize_proximal
-from skl2._engine.solvers.reports import Printer, Progress, renumbered
+from skl2._engine.solvers.reports import Printer, Progress, Relay, renumbered
 from skl2._engine.solvers.schedules import make_schedule
 from skl2._engine.solvers.stochastic import StochasticRun
 from skl2._engine.solvers.stopping import Patience, Validation
@@ -360,17 +360,48 @@ def one_by_one(members, listeners, train):
 def _train_lbfgs(problem, member, listeners):
     settings = problem.settings
     objective = make_objective(problem, [member])
-    theta = _initial_theta(objective.network, [member], [member.random_state])
+    theta = _initial_theta(objective.network, [member], [member.random_state]).copy()
+    losses = problem.loss.smoothed(*problem.data.targets())
+    result = None
+    for n_left in range(len(losses), 0, -1):
+        # The smooth losses share the iterations.
+        n_done = 0 if result is None else result.n_iter
+        max_iter = (settings.max_iter - n_done) // n_left
+        if max_iter == 0:
+            continue
+        objective.loss = losses[-n_left]
+        relay = Relay(listeners, result)
+        later = _minimize(objective)(
+            objective,
+            theta,
+            max_iter,
+            max(1, settings.max_fun // len(losses)),
+            settings.tol,
+            relay.listeners,
+        )
+        result = later if result is None else result.followed_by(later)
+        if relay.stopped or later.interrupted or later.diverged_at is not None:
+            break
+    if len(losses) > 1:
+        _report_own_loss(objective, problem.loss, theta, result)
+    return result
+
+
+def _minimize(objective):
+    """The full-batch solver for the penalty of an objective."""
     # L-BFGS-B has bounds for an L1 part, and nothing for the norm of a group.
-    minimize = minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
-    return minimize(
-        objective,
-        theta.copy(),
-        settings.max_iter,
-        settings.max_fun,
-        settings.tol,
-        listeners,
-    )
+    return minimize_proximal if objective.penalty.has_groups else minimize_lbfgs
+
+
+def _report_own_loss(objective, loss, theta, result):
+    """Let the result end with J of the loss itself, not of a smooth loss above it."""
+    objective.loss = loss
+    objective.bind(theta)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value, _ = objective.value_and_grad()
+    result.best_loss = float(value[0])
+    if result.loss_curve:
+        result.loss_curve[-1] = result.best_loss
 
 
 def _train_stochastic(problem, members, listeners):

@@ -33,10 +33,10 @@ def null_gradient(data, loss):
     -------
     G : ndarray of shape (n_features, n_outputs), float64
     """
-    n_outputs, n_features = len(data.y), data.X.shape[1]
-    total = np.zeros((n_features, n_outputs))
+    n_features = data.X.shape[1]
     y, weight = data.targets()
     constant = loss.constant(y.astype(np.float64), weight)
+    total = np.zeros((n_features, len(constant)))
     for _, (x, y, weight) in data.chunks(n_features):
         residual = np.repeat(constant, y.shape[1], axis=1)[np.newaxis]
         loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
@@ -48,7 +48,7 @@ def null_gradient(data, loss):
 
 def target_scale(data, loss):
     """Root mean square of y - ȳ, over rows and outputs; 1 for scale-free losses."""
-    if loss.out_activation != "identity":
+    if loss.out_activation not in ("identity", "sort"):
         return 1.0
     y, weight = data.targets()
     centred = y - np.average(y, axis=1, weights=weight)[:, np.newaxis]

@@ -306,9 +306,10 @@ class BaseMLP(
         else:
             self._learn_targets(y)
         targets = self._encode(y, X.dtype)
-        if continues and len(targets) != self.n_outputs_:
+        n_outputs = self._loss().n_outputs(len(targets))
+        if continues and n_outputs != self.n_outputs_:
             raise ValueError(
-                f"y has {len(targets)} outputs, but {type(self).__name__} was fitted "
+                f"y has {n_outputs} outputs, but {type(self).__name__} was fitted "
                 f"with {self.n_outputs_}."
             )
         weigh = self._weighting(targets, sample_weight)
@@ -466,7 +467,7 @@ class BaseMLP(
     def _raw_scorer(self, data):
         """`scoring` as a function of rows and of the parameters of the network."""
         scorer = get_scorer(self.scoring)
-        sizes = layer_sizes(self, data)
+        sizes = layer_sizes(self, data, self._loss())
 
         def score(X, y, sample_weight, theta):
             model = copy(self)

@@ -8,10 +8,10 @@ from skl2._estimators import parameters
 from skl2._estimators.alpha_scale import scale_alpha
 
 
-def layer_sizes(estimator, data):
+def layer_sizes(estimator, data, loss):
     """Units of every layer, input and output included."""
     hidden = parameters.check_hidden_layer_sizes(estimator.hidden_layer_sizes)
-    return data.X.shape[1], *hidden, len(data.y)
+    return data.X.shape[1], *hidden, loss.n_outputs(len(data.y))
 
 
 def make_settings(estimator, data, loss, partial):
@@ -25,7 +25,7 @@ def make_settings(estimator, data, loss, partial):
     partial : bool
         Whether the fit is a call of ``partial_fit``.
     """
-    sizes = layer_sizes(estimator, data)
+    sizes = layer_sizes(estimator, data, loss)
     n_hidden = len(sizes) - 2
     dropout = parameters.check_dropout(estimator.dropout, n_hidden)
     scoring = estimator.scoring if estimator.early_stopping else None
@@ -77,7 +77,7 @@ def make_member(estimator, data, loss, random_state):
     loss : Loss
     random_state : RandomState
     """
-    n_weight_layers = len(layer_sizes(estimator, data)) - 1
+    n_weight_layers = len(layer_sizes(estimator, data, loss)) - 1
     alpha = parameters.check_alpha(estimator.alpha, n_weight_layers)
     if alpha is None:
         scale = scale_alpha(data, loss, estimator.penalty, n_weight_layers)

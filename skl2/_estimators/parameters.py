@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
 from inspect import Parameter, signature
+from itertools import pairwise
 from math import isfinite
 from numbers import Integral, Real
 
@@ -61,6 +62,22 @@ class Number:
     def __str__(self):
         kind = "an integer" if self.kind is Integral else "a number"
         return f"{kind} in {self.interval}" + " or inf" * self.infinity
+
+
+class Increasing:
+    """A sequence of at least one number, each larger than the one before."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def accepts(self, value):
+        values = values_of(value)
+        if not values or not all(self.number.accepts(v) for v in values):
+            return False
+        return all(a < b for a, b in pairwise(values))
+
+    def __str__(self):
+        return "a list of such, each larger than the one before"
 
 
 class Verbosity:
@@ -129,8 +146,9 @@ COMMON = {
 }
 
 REGRESSOR = COMMON | {
-    "loss": [Choice("squared_error", "poisson", "absolute_error", "huber")],
+    "loss": [Choice("squared_error", "poisson", "absolute_error", "huber", "quantile")],
     "huber_delta": [Number(Real, "(0, inf)")],
+    "quantile": [Number(Real, "(0, 1)"), Increasing(Number(Real, "(0, 1)"))],
 }
 
 
@@ -263,6 +281,14 @@ def values_of(value):
     sequence = isinstance(value, Sequence) and not isinstance(value, str | bytes)
     array = hasattr(value, "__array__") and np.ndim(value) > 0
     return list(value) if sequence or array else None
+
+
+def quantiles_of(quantile):
+    """The quantiles as a tuple of floats, and whether a list was given."""
+    values = values_of(quantile)
+    if values is None:
+        return (float(quantile),), False
+    return tuple(float(value) for value in values), True
 
 
 def check_alpha(alpha, n_weight_layers):

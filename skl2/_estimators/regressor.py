@@ -3,11 +3,12 @@
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-from skl2._engine.losses import REGRESSION_LOSSES, Huber
+from skl2._engine.losses import REGRESSION_LOSSES, Huber, Pinball
 from skl2._estimators import parameters
 from skl2._estimators.base import BaseMLP
-from skl2._estimators.targets import RealTargets
+from skl2._estimators.targets import RealTargets, goodness
 
 
 class MLPRegressor(RegressorMixin, BaseMLP):
@@ -24,11 +25,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, \
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber', 'quantile'}, \
             default='squared_error'
         L, summed over the outputs: (ŷ - y)²/2; half the Poisson deviance (y >= 0, ŷ =
         exp(raw)); \\|ŷ - y\\|; (ŷ - y)²/2 where \\|ŷ - y\\| <= δ, else
-        δ(\\|ŷ - y\\| - δ/2).
+        δ(\\|ŷ - y\\| - δ/2); the pinball loss max(q (y - ŷ), (1 - q)(ŷ - y)) of each
+        `quantile` q. For 'quantile' 'lbfgs' minimises smooth losses above it, the last
+        of which exceeds it by 0.00025 of the targets' mean distance to the best
+        constant at most; J is that of the pinball loss.
 
     hidden_layer_sizes : array-like of int, default=(100,)
         Units of each hidden layer; () makes a linear model, whose J is convex.
@@ -140,6 +144,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     huber_delta : float, default=1.35
         δ of `loss='huber'`, in the units of y.
 
+    quantile : float or list of float, default=0.5
+        q in (0, 1) of `loss='quantile'`. A list, increasing, trains one network with an
+        output for each, for a y of one column; ``predict`` then has a column for each,
+        sorted in each row, so that quantiles do not cross.
+
     dropout : float or sequence of float, default=0.0
         Probability in [0, 1) that a unit is dropped in a training step: of all hidden
         layers, or one for each layer, input first. What is kept is scaled up (inverted
@@ -164,7 +173,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     scoring : 'loss', str, callable or None, default=None
         What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
-        (its name or ``scorer(estimator, X, y)``), or R².
+        (its name or ``scorer(estimator, X, y)``), or R² (for 'quantile' D², see
+        ``score``).
 
     n_estimators : int, default=1
         K, the number of networks, which are trained together and differ in their
@@ -286,6 +296,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         penalty="l2",
         l1_ratio=0.5,
         huber_delta=1.35,
+        quantile=0.5,
         dropout=0.0,
         batch_norm=False,
         max_norm=None,
@@ -326,6 +337,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.scoring = scoring
         self.n_estimators = n_estimators
         self.huber_delta = huber_delta
+        self.quantile = quantile
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -336,6 +348,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _loss(self):
         if self.loss == "huber":
             return Huber(float(self.huber_delta))
+        if self.loss == "quantile":
+            return Pinball(*parameters.quantiles_of(self.quantile))
         return REGRESSION_LOSSES[self.loss]()
 
     @available_if(parameters.has_partial_fit)
@@ -371,6 +385,34 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            For a list of quantiles one column each, not falling from left to right.
         """
         raw = self._raw_predict(X)
-        return self._targets.decode(self._fitted_loss.predict(raw.T[np.newaxis])[0])
+        prediction = self._fitted_loss.predict(raw.T[np.newaxis])[0]
+        if getattr(self._fitted_loss, "listed", False):
+            return prediction.T
+        return self._targets.decode(prediction)
+
+    def score(self, X, y, sample_weight=None):
+        """R² of the predictions; for 'quantile' D² of the pinball loss.
+
+        D² = 1 - (pinball loss) / (pinball loss of the best constant), the mean over the
+        quantiles, see ``sklearn.metrics.d2_pinball_score``. (R² measures the mean, and
+        rates a good .95-quantile as bad.)
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        if not isinstance(self._fitted_loss, Pinball):
+            return super().score(X, y, sample_weight)
+        return goodness(self._fitted_loss, y, self.predict(X), sample_weight)

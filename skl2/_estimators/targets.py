@@ -4,13 +4,14 @@ Encoded targets have the shape (n_outputs, n_rows), a row for each output.
 """
 
 import numpy as np
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils.multiclass import (
     check_classification_targets,
     type_of_target,
     unique_labels,
 )
 
+from skl2._engine.losses import Pinball
 from skl2._estimators import parameters
 
 
@@ -194,14 +195,34 @@ class RealTargets:
         return y[0] if len(y) == 1 else y.T
 
     def score(self, raw, y, sample_weight, loss):
-        """R² of raw predictions; NaN where predictions are not finite."""
+        """R² or D² of raw predictions; NaN where predictions are not finite."""
         prediction = loss.predict(raw[np.newaxis])[0]
         if not np.isfinite(prediction).all():
             return np.nan
-        return float(r2_score(y.T, prediction.T, sample_weight=sample_weight))
+        return goodness(loss, y.T, prediction.T, sample_weight)
 
     def strata(self, y):
         """None: numbers are not stratified."""
+
+
+def goodness(loss, y, prediction, sample_weight):
+    """R²; for the pinball loss D², the mean over its quantiles.
+
+    Parameters
+    ----------
+    loss : Loss
+    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
+    prediction : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+    sample_weight : ndarray of shape (n_rows,) or None
+    """
+    if not isinstance(loss, Pinball):
+        return float(r2_score(y, prediction, sample_weight=sample_weight))
+    columns = prediction.T if loss.listed else [prediction]
+    scores = [
+        d2_pinball_score(y, column, sample_weight=sample_weight, alpha=quantile)
+        for column, quantile in zip(columns, loss.quantiles, strict=True)
+    ]
+    return float(np.mean(scores))
 
 
 def given_classes(classes):

@@ -8,11 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import (
     log_loss,
     mean_absolute_error,
+    mean_pinball_loss,
     mean_poisson_deviance,
     mean_squared_error,
 )
 
-from skl2._engine.losses import REGRESSION_LOSSES, Huber
+from skl2._engine.losses import REGRESSION_LOSSES, WIDTHS, Huber, Pinball, SmoothPinball
 from skl2._engine.network.network import LossWorkspace
 
 losses = pytest.mark.parametrize("name", LOSSES)
@@ -47,6 +48,9 @@ def metric(name, raw, y, weight):
             mean_squared_error(y, z, sample_weight=weight) / 2
         ),
         "absolute_error": lambda y, z: mean_absolute_error(y, z, sample_weight=weight),
+        "quantile": lambda y, z: mean_pinball_loss(
+            y, z, sample_weight=weight, alpha=0.3
+        ),
         "poisson": lambda y, z: (
             mean_poisson_deviance(y, np.exp(z), sample_weight=weight) / 2
         ),
@@ -126,6 +130,82 @@ def test_huber_is_half_the_squared_error_within_delta_and_linear_beyond():
     assert_array_equal(grad / delta, expected[1])
 
 
+QUANTILES = (0.05, 0.5, 0.9)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("of_each_member", [False, True])
+def test_listed_quantiles_are_those_one_by_one(of_each_member, smooth):
+    raw, _ = problem("quantile", n_outputs=3)
+    y = np.random.RandomState(1).standard_normal((3, 1, 11))
+    y = y if of_each_member else y[0]
+    listed = Pinball(QUANTILES, listed=True)
+    single = [Pinball((q,), listed=False) for q in QUANTILES]
+    if smooth:
+        widths = np.array([[0.2], [0.5], [1.0]])
+        listed = SmoothPinball(listed, widths)
+        single = [SmoothPinball(*pair) for pair in zip(single, widths, strict=True)]
+    value, grad = evaluate(None, raw, y, loss=listed)
+    alone = [evaluate(None, raw[:, [o]], y, loss=loss) for o, loss in enumerate(single)]
+    assert_allclose(value, sum(v for v, _ in alone), rtol=1e-14)
+    assert_array_equal(grad, np.concatenate([g for _, g in alone], axis=1))
+
+
+def test_the_smooth_pinball_loss_lies_above_by_a_quarter_of_its_half_width():
+    pinball, h = Pinball((0.3,), listed=False), 0.5
+    smooth = SmoothPinball(pinball, np.array([[h]]))
+    y = np.zeros((1, 1))
+    gaps = []
+    for r in np.linspace(-1, 1, 21):
+        raw = np.full((1, 1, 1), r)
+        value, grad = evaluate(None, raw, y, loss=smooth)
+        plain, plain_grad = evaluate(None, raw, y, loss=pinball)
+        step = np.full((1, 1, 1), 1e-6)
+        above, _ = evaluate(None, raw + step, y, loss=smooth)
+        below, _ = evaluate(None, raw - step, y, loss=smooth)
+        assert_allclose(grad[0, 0, 0], (above - below)[0] / 2e-6, atol=2e-6)
+        gaps.append(value[0] - plain[0])
+        if abs(r) > h:
+            assert_allclose(grad, plain_grad, rtol=1e-14)
+            assert_allclose(gaps[-1], 0.0, atol=1e-15)
+    assert min(gaps) > -1e-15
+    assert_allclose(max(gaps), h / 4)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_smooth_losses_do_not_depend_on_the_unit_of_y(weighted):
+    pinball = Pinball(QUANTILES, listed=True)
+    rng = np.random.RandomState(0)
+    y, weight = rng.standard_normal((1, 15)), rng.rand(15) if weighted else None
+    widths = [loss.half_width for loss in pinball.smoothed(y, weight)]
+    larger = [loss.half_width for loss in pinball.smoothed(8.0 * y + 3.0, weight)]
+    assert_allclose(larger, 8.0 * np.array(widths), rtol=1e-12)
+    distance = np.abs(y - pinball.constant(y, weight))
+    unit = np.average(distance, axis=1, weights=weight)
+    assert_allclose(np.array(widths)[..., 0], np.outer(WIDTHS, unit), rtol=1e-12)
+    constant = pinball.smoothed(np.ones((1, 4)), None)
+    assert all((loss.half_width > 0).all() for loss in constant)
+
+
+def test_predicted_quantiles_are_sorted_which_does_not_raise_the_loss():
+    pinball = Pinball(QUANTILES, listed=True)
+    raw, _ = problem("quantile", n_outputs=3)
+    y = np.random.RandomState(1).standard_normal((1, 11))
+    before, _ = evaluate(None, raw, y, loss=pinball)
+    got = pinball.predict(raw.copy())
+    assert_array_equal(got, np.sort(raw, axis=1))
+    after, _ = evaluate(None, got, y, loss=pinball)
+    assert (after < before).all()
+
+
+def test_half_the_absolute_error_is_the_pinball_loss_of_the_median():
+    raw, y = problem("absolute_error")
+    value, grad = evaluate(None, raw, y, loss=Pinball((0.5,), listed=False))
+    expected = evaluate("absolute_error", raw, y)
+    assert_allclose(value, 0.5 * expected[0], rtol=1e-14)
+    assert_array_equal(grad, 0.5 * expected[1])
+
+
 # loss, raw predictions and targets (outputs of one row), value, gradient. A Poisson
 # loss is exp(raw) for large raw: finite up to 709 (float32: 88) alone.
 EXTREME = [
@@ -142,6 +222,8 @@ EXTREME += [
     ("absolute_error", [1e4, -1e3], [0, 0], 1.1e4, [1, -1]),
     ("absolute_error", [0.0], [0.0], 0.0, [0.0]),
     ("huber", [1e4, -1e3], [0, 0], 0.7 * (1.1e4 - 0.7), [0.7, -0.7]),
+    ("quantile", [1e4, -1e3], [0, 0], 0.7e4 + 0.3e3, [0.7, -0.3]),
+    ("quantile", [0.0], [0.0], 0.0, [0.2]),
     ("poisson", [-1e4], [0], 0, [0]),
     ("poisson", [-1e3], [2], 2 * np.log(2) + 2e3 - 2, [-2]),
     ("poisson", [-1e4], [1], 1e4 - 1, [-1]),

@@ -35,6 +35,7 @@ OTHER = {
     "nesterovs_momentum": False,
     "penalty": "l1",
     "power_t": 0.4,
+    "quantile": 0.4,
     "random_state": 1,
     "scoring": "loss",
     "shuffle": False,
@@ -43,7 +44,11 @@ OTHER = {
     "validation_fraction": 0.2,
     "verbose": True,
 }
-BESIDE = {"scoring": {"early_stopping": True}, "huber_delta": {"loss": "huber"}}
+BESIDE = {
+    "scoring": {"early_stopping": True},
+    "huber_delta": {"loss": "huber"},
+    "quantile": {"loss": "quantile"},
+}
 # What does not describe one training: how many, on which weights, from where on.
 APART = {"class_weight", "n_estimators", "warm_start"}
 

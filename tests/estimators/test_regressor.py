@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 from helpers import fit_quietly
 from numpy.testing import assert_allclose
-from sklearn.linear_model import HuberRegressor, PoissonRegressor, Ridge
+from sklearn.linear_model import (
+    HuberRegressor,
+    PoissonRegressor,
+    QuantileRegressor,
+    Ridge,
+)
+from sklearn.metrics import d2_pinball_score, mean_pinball_loss, r2_score
 
 from skl2 import MLPRegressor
+from skl2._engine.stack import train_stack
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((80, 3))
@@ -54,3 +61,156 @@ def test_huber_of_a_large_delta_is_the_squared_error():
     assert abs(robust.predict(X) - Y).mean() < 0.3 * abs(y - Y).mean()
     reference = HuberRegressor().fit(X, y).predict(X)
     assert abs(robust.predict(X) - reference).mean() < 0.1
+
+
+QUANTILES = [0.1, 0.5, 0.9]
+# Rates that are large enough for a linear model in the units of Y.
+STOCHASTIC = {
+    "adam": {"learning_rate_init": 0.03},
+    "adamw": {"learning_rate_init": 0.03},
+    "sgd": {"learning_rate_init": 0.3, "momentum": 0.0},
+}
+
+
+def quantile_regressor(solver="lbfgs", **params):
+    exact = {"tol": 1e-8, "max_iter": 2000}
+    cosine = {"learning_rate": "cosine", "max_iter": 500, "n_iter_no_change": 500}
+    params = (exact if solver == "lbfgs" else cosine | STOCHASTIC[solver]) | params
+    return MLPRegressor(
+        "quantile", (), solver=solver, penalty="l1", random_state=0, **params
+    )
+
+
+def objectives(estimator, y, quantiles, alpha, weight=None):
+    """scikit-learn's objective of each quantile: mean loss + alpha ‖w‖₁."""
+    # Sorted predictions are no linear model.
+    predicted = estimator._raw_predict(X)
+    return [
+        mean_pinball_loss(y, column, alpha=q, sample_weight=weight)
+        + alpha * np.abs(w).sum()
+        for column, w, q in zip(
+            predicted.T, estimator.coefs_[0].T, quantiles, strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("alpha", [0.0, 0.05])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
+def test_linear_quantiles_are_those_of_the_quantile_regressor(solver, alpha, weighted):
+    weight = RNG.randint(0, 3, len(X)).astype(float) if weighted else None
+    m = len(X) if weight is None else weight.sum()
+    ours = quantile_regressor(solver, alpha=2 * m * alpha, quantile=QUANTILES)
+    ours = fit_quietly(ours, X, Y, weight)
+    for q, value in zip(
+        QUANTILES, objectives(ours, Y, QUANTILES, alpha, weight), strict=True
+    ):
+        theirs = QuantileRegressor(quantile=q, alpha=alpha).fit(X, Y, weight)
+        least = mean_pinball_loss(Y, theirs.predict(X), alpha=q, sample_weight=weight)
+        least += alpha * np.abs(theirs.coef_).sum()
+        assert least - 1e-8 < value < least + 1e-3
+    total = sum(objectives(ours, Y, QUANTILES, alpha, weight))
+    if solver == "lbfgs":
+        # The J that is reported is that of the pinball loss.
+        assert_allclose([ours.loss_, ours.loss_curve_[-1]], total, rtol=1e-10)
+        assert_allclose(ours.best_loss_, total, rtol=1e-10)
+
+
+def test_adamw_is_adam_where_the_penalty_is_l1():
+    # Its decay is that of an L2 part; an L1 part has the same prox.
+    fits = [
+        fit_quietly(quantile_regressor(solver, alpha=8.0, max_iter=100), X, Y)
+        for solver in ("adam", "adamw")
+    ]
+    assert_allclose(fits[0].predict(X), fits[1].predict(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "adamw", "sgd"])
+@pytest.mark.parametrize("quantile", [0.2, QUANTILES])
+def test_weights_count_as_repetitions(solver, quantile):
+    weight = np.arange(len(X)) % 3
+    est = quantile_regressor(solver, alpha=8.0, quantile=quantile, max_iter=50)
+    est.set_params(batch_size=len(X), shuffle=False)
+    weighted = fit_quietly(est, X, Y, weight).predict(X)
+    repeated = fit_quietly(est, np.repeat(X, weight, 0), np.repeat(Y, weight))
+    assert_allclose(repeated.predict(X), weighted, rtol=1e-6, atol=1e-6)
+
+
+def test_max_iter_bounds_the_iterations_of_all_smooth_losses():
+    for max_iter in (1, 2, 3, 7):
+        est = fit_quietly(quantile_regressor(max_iter=max_iter), X, Y)
+        assert 1 <= est.n_iter_ <= max_iter
+        assert len(est.loss_curve_) == len(est.penalty_curve_) == est.n_iter_
+
+
+def test_group_l1_has_full_batch_quantiles():
+    # With one input and one output a group is a weight.
+    est = quantile_regressor(alpha=8.0, quantile=0.3)
+    l1 = fit_quietly(est, X[:, :1], Y).predict(X[:, :1])
+    group = fit_quietly(est.set_params(penalty="group_l1"), X[:, :1], Y)
+    assert_allclose(group.predict(X[:, :1]), l1, atol=5e-3)
+
+
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_quantiles_do_not_cross(n_estimators):
+    est = MLPRegressor(
+        "quantile",
+        (5,),
+        quantile=[0.4, 0.5, 0.6],
+        max_iter=20,
+        n_estimators=n_estimators,
+        random_state=0,
+    )
+    fit_quietly(est, X, Y)
+    far = 10.0 * RNG.standard_normal((500, 3))
+    raw = est._raw_predict(far)
+    assert (np.diff(raw, axis=1) < 0).any()
+    assert (np.diff(est.predict(far), axis=1) >= 0).all()
+    assert est.out_activation_ == "sort" and est.n_outputs_ == 3
+
+
+def test_shapes_of_predicted_quantiles():
+    for quantile, y, shape in [
+        (0.5, Y, (80,)),
+        ([0.5], Y, (80, 1)),
+        (QUANTILES, Y, (80, 3)),
+        (0.5, np.column_stack([Y, -Y]), (80, 2)),
+    ]:
+        est = fit_quietly(quantile_regressor(quantile=quantile, max_iter=5), X, y)
+        assert est.predict(X).shape == shape
+
+
+def test_the_score_of_quantiles_is_d2():
+    weight = RNG.rand(len(X))
+    one = fit_quietly(quantile_regressor(quantile=0.9), X, Y)
+    expected = d2_pinball_score(Y, one.predict(X), sample_weight=weight, alpha=0.9)
+    assert one.score(X, Y, weight) == expected
+    three = fit_quietly(quantile_regressor(quantile=QUANTILES), X, Y)
+    scores = [
+        d2_pinball_score(Y, column, alpha=q)
+        for column, q in zip(three.predict(X).T, QUANTILES, strict=True)
+    ]
+    assert three.score(X, Y) == np.mean(scores)
+    # Early stopping watches the same.
+    three.set_params(solver="adam", early_stopping=True, max_iter=3)
+    fit_quietly(three, X, Y, X_val=X, y_val=Y)
+    assert_allclose(three.score(X, Y), three.best_validation_score_, rtol=1e-12)
+    # All other losses have R².
+    huber = fit_quietly(MLPRegressor("huber", **EXACT), X, Y)
+    assert huber.score(X, Y) == r2_score(Y, huber.predict(X))
+
+
+def test_listeners_stop_all_smooth_losses():
+    problem, members, _ = quantile_regressor(max_iter=60)._problem(X, Y)
+    # In the first, the second and the third of them.
+    for stop in (5, 25, 45):
+        heard = []
+
+        def listen(report, heard=heard, stop=stop):
+            heard.append((report.result.n_iter, len(report.result.loss_curve)))
+            return report.result.n_iter == stop
+
+        (result,) = train_stack(problem, members, [listen])
+        assert heard == [(n, n) for n in range(1, stop + 1)]
+        assert result.n_iter == stop
+        assert result.converged

@@ -196,13 +196,20 @@ PARAMETER_ROWS = [
             MLPRegressor,
             "loss",
             value,
-            "'squared_error'.*'poisson'.*'absolute_error'.*'huber'",
+            "'squared_error'.*'poisson'.*'absolute_error'.*'huber'.*'quantile'",
         )
         for value in ("mse", "log_loss", None, 2)
     ),
     *(
         (MLPRegressor, "huber_delta", value, ABOVE_0)
         for value in (0, -1, np.nan, np.inf, None, "a")
+    ),
+    *(
+        (MLPRegressor, "quantile", value, "\\(0, 1\\).*each larger than the one before")
+        for value in (
+            *(0, 1, -0.1, 1.5, np.nan, None, "median", True),
+            *([], [0.5, 1.0], [0.9, 0.1], [0.5, 0.5], [[0.1, 0.9]], {0.1, 0.9}),
+        )
     ),
     *(
         (MLPClassifier, "class_weight", value, "'balanced'.*dict")
@@ -997,3 +1004,19 @@ def test_adam_shrinks_weights_under_a_huge_alpha(Estimator, dtype, alpha):
     moderate = make(Estimator, alpha=1e12, **params).fit(X, Y[Estimator])
     for W, V in zip(est.coefs_, moderate.coefs_, strict=True):
         assert_allclose(W, V, atol=1e-4)
+
+
+@pytest.mark.parametrize("quantile", [[0.1, 0.9], [0.5]])
+def test_listed_quantiles_of_several_targets(quantile):
+    est = make(MLPRegressor, loss="quantile", quantile=quantile)
+    message = says("quantile", "2 columns", "Fit a model for each column")
+    with pytest.raises(ValueError, match=message):
+        est.fit(X, X[:, :2])
+
+
+def test_another_number_of_quantiles_cannot_continue_a_fit():
+    est = make(MLPRegressor, loss="quantile", quantile=[0.1, 0.9], warm_start=True)
+    est.fit(X, Y[MLPRegressor])
+    est.set_params(quantile=[0.1, 0.5, 0.9])
+    with pytest.raises(ValueError, match="3 outputs.*fitted with 2"):
+        est.fit(X, Y[MLPRegressor])

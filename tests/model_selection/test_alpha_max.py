@@ -146,7 +146,7 @@ def test_their_weights_are_zero_above_and_not_below(
     assert their_coef(kind, penalty, l1_ratio, below * largest, *args).any()
 
 
-@pytest.mark.parametrize("loss", ["poisson", "absolute_error", "huber"])
+@pytest.mark.parametrize("loss", ["poisson", "absolute_error", "huber", "quantile"])
 def test_it_knows_the_other_losses(loss):
     X, y, _ = data("regression")
     y = np.abs(y)

@@ -60,6 +60,17 @@ class Result:
     progress: "Progress | None" = None
     unfolded: Unfolded | None = None
 
+    def followed_by(self, later):
+        """The result of this run and of a later one that starts at its end."""
+        diverged_at = later.diverged_at
+        return replace(
+            later,
+            loss_curve=self.loss_curve + later.loss_curve,
+            penalty_curve=self.penalty_curve + later.penalty_curve,
+            n_iter=self.n_iter + later.n_iter,
+            diverged_at=None if diverged_at is None else self.n_iter + diverged_at,
+        )
+
 
 @dataclass
 class Progress:
@@ -118,6 +129,36 @@ class EpochReport:
 def renumbered(listeners, k):
     """Listeners for a stack of one that is member `k` of a larger stack."""
     return [lambda r, own=own: own(replace(r, member=k)) for own in listeners]
+
+
+class Relay:
+    """Listeners of a run that continues another one: they are told of both as one.
+
+    Parameters
+    ----------
+    listeners : sequence of callable
+    earlier : Result or None
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether a listener has stopped the run.
+    """
+
+    def __init__(self, listeners, earlier):
+        self.stopped = False
+        self._listeners = listeners
+        self._earlier = earlier
+        self.listeners = [self._tell] if listeners else []
+
+    def _tell(self, report):
+        if self._earlier is not None:
+            whole = self._earlier.followed_by(report.result)
+            report = replace(report, result=whole)
+        # All listeners are called before one of them may stop the run.
+        wishes = [listener(report) for listener in self._listeners]
+        self.stopped = any(wishes)
+        return self.stopped
 
 
 class Printer:

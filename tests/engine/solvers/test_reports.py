@@ -6,6 +6,7 @@ from helpers import LOSSES, make_member, make_settings, training_set
 
 from skl2._engine.solvers.reports import (
     EpochReport,
+    Relay,
     Result,
     renumbered,
     report_iteration,
@@ -55,3 +56,25 @@ def test_a_member_trained_alone_is_reported_by_its_number():
     stops = renumbered([heard.append, lambda report: report.member == 2], 2)
     assert [bool(listener(report)) for listener in stops] == [False, True]
     assert heard[0].member == 2 and report.member == 0
+
+
+def test_a_run_and_a_later_one_are_one_result():
+    earlier = Result(np.zeros(2), [3.0, 2.0], [0.1, 0.2], n_iter=2)
+    later = Result(np.ones(2), [1.0], [0.3], n_iter=1, diverged_at=1, message="end")
+    whole = earlier.followed_by(later)
+    assert whole.loss_curve == [3.0, 2.0, 1.0]
+    assert whole.penalty_curve == [0.1, 0.2, 0.3]
+    assert (whole.n_iter, whole.diverged_at, whole.message) == (3, 3, "end")
+    assert whole.theta is later.theta
+    assert earlier.followed_by(Result(np.ones(2))).diverged_at is None
+
+
+def test_a_relay_tells_of_both_runs_and_knows_who_has_stopped_it():
+    earlier = Result(np.zeros(2), [3.0], [0.0], n_iter=1)
+    report = EpochReport(0, Result(np.ones(2), [2.0], [0.0], n_iter=1), lambda: None)
+    heard = []
+    relay = Relay([lambda r: heard.append(r.result.n_iter), lambda r: True], earlier)
+    assert not relay.stopped
+    (listener,) = relay.listeners
+    assert listener(report) and relay.stopped and heard == [2]
+    assert Relay((), earlier).listeners == []
