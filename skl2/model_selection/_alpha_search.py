@@ -166,13 +166,14 @@ class _AdaptiveSearch(RoutedSearchCV):
         if self.scoring is not None:
             return super()._get_scorers()
         _, network = find_network(self.estimator, self.network)
-        loss = "log_loss" if is_classifier(self.estimator) else network.loss
-        if loss == "log_loss" and not hasattr(self.estimator, "predict_proba"):
+        if not is_classifier(self.estimator):
+            return HeldOutLoss.of(network), "score"
+        if not hasattr(self.estimator, "predict_proba"):
             raise ValueError(
                 f"scoring=None needs probabilities, and {type(self.estimator).__name__}"
                 " has no predict_proba: give a scorer, such as scoring='accuracy'."
             )
-        return HeldOutLoss(loss, getattr(network, "huber_delta", 1.35)), "score"
+        return HeldOutLoss("log_loss"), "score"
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
         evaluate = _Rungs(self, evaluate_candidates, callback_ctx)

@@ -6,13 +6,16 @@ from scipy.special import xlogy
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.multiclass import type_of_target
 
+from skl2._estimators.parameters import quantiles_of
+
 
 class HeldOutLoss:
     """A scorer: minus the mean loss of held-out rows, higher is better.
 
     The log-loss of classes (for several labels or outputs their sum), and for numbers
     the loss that the network is trained with: mean squared or absolute error, Poisson
-    deviance or Huber's loss, in the units of y, the mean over several outputs.
+    deviance, Huber's or the pinball loss, in the units of y, the mean over several
+    outputs or quantiles.
 
     Unlike ``'neg_log_loss'`` it needs neither all classes in the held-out rows nor all
     of them in the training rows: a class that is not known has the probability 0.
@@ -23,11 +26,19 @@ class HeldOutLoss:
         Loss of the network; 'log_loss' for a classifier.
     huber_delta : float, default=1.35
         δ of 'huber'.
+    quantile : float or list of float, default=0.5
+        Of 'quantile'.
     """
 
-    def __init__(self, loss, huber_delta=1.35):
+    def __init__(self, loss, huber_delta=1.35, quantile=0.5):
         self.loss = loss
         self.huber_delta = huber_delta
+        self.quantile = quantile
+
+    @classmethod
+    def of(cls, network):
+        """The loss that a regressor is trained with."""
+        return cls(network.loss, network.huber_delta, network.quantile)
 
     @property
     def name(self):
@@ -55,13 +66,19 @@ class HeldOutLoss:
     def _losses(self, y, predicted):
         """The mean over the outputs of each row's losses, shape (n_rows,)."""
         predicted = np.asarray(predicted, dtype=np.float64).reshape(len(y), -1)
-        y = y.reshape(predicted.shape)
+        # Several quantiles are predicted of one target.
+        y = y.reshape(len(y), -1)
         if not np.isfinite(predicted).all():
             return np.full(len(y), np.nan)
         if self.loss == "poisson":
             # exp(raw) may be 0, for which the deviance is infinite.
             predicted = np.maximum(predicted, np.finfo(np.float64).tiny)
             losses = 2.0 * (xlogy(y, y / predicted) - y + predicted)
+            return losses.mean(axis=1)
+        if self.loss == "quantile":
+            over = predicted - y
+            quantiles, _ = quantiles_of(self.quantile)
+            losses = np.maximum(np.subtract(1.0, quantiles) * over, -over * quantiles)
             return losses.mean(axis=1)
         error = np.abs(predicted - y)
         if self.loss == "squared_error":

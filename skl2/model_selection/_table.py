@@ -49,7 +49,7 @@ COMMON = {
     "random_state": [Seed()],
     "verbose": [Verbosity()],
 }
-REGRESSOR = COMMON | {"loss": parameters.REGRESSOR["loss"]}
+REGRESSOR = COMMON | {name: parameters.REGRESSOR[name] for name in ("loss", "quantile")}
 
 # Standard errors by which the final model may be worse on its own rows than the
 # candidates were on rows held out, before a warning says so.
@@ -484,7 +484,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber'}, \
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber', 'quantile'}, \
             default='squared_error'
         Loss of the networks, see ``MLPRegressor``.
 
@@ -517,6 +517,10 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     scoring : str, callable or None, default=None
         What chooses λ and the candidates; None stands for the loss on rows held out.
+
+    quantile : float or list of float, default=0.5
+        Of `loss='quantile'`, see ``MLPRegressor``. For a list ``predict`` has a column
+        for each, sorted, and λ is chosen by the mean of their pinball losses.
 
     max_time : float or None, default=None
         Seconds after which the search begins no more trainings and takes the best so
@@ -594,6 +598,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         alphas="auto",
         cv=None,
         scoring=None,
+        quantile=0.5,
         max_time=None,
         n_jobs=None,
         random_state=None,
@@ -607,6 +612,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         self.alphas = alphas
         self.cv = cv
         self.scoring = scoring
+        self.quantile = quantile
         self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -627,7 +633,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         return "regressor__" if self._scales_targets else ""
 
     def _template(self, columns, network, y, sample_weight):
-        network = MLPRegressor(self.loss, **network)
+        network = MLPRegressor(self.loss, quantile=self.quantile, **network)
         pipeline = Pipeline([(COLUMNS, columns), (NETWORK, network)])
         if not self._scales_targets:
             return pipeline
@@ -643,3 +649,23 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         pipeline = average_pipelines([f.regressor_ for f in fitted], n_networks)
         scaler = fitted[0].transformer_
         return in_units(pipeline, scaler.mean, scaler.scale)
+
+    def score(self, X, y, sample_weight=None):
+        """R² of the predictions; for 'quantile' D², see ``MLPRegressor.score``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows.
+
+        Returns
+        -------
+        score : float
+        """
+        check_is_fitted(self)
+        *_, network = self.pipeline_
+        columns = self.pipeline_[:-1].transform(self._checked(X, reset=False))
+        return network.score(columns, y, sample_weight)

@@ -119,6 +119,30 @@ def test_hubers_loss():
     assert_allclose(-score, expected)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("quantile", [0.2, [0.2], [0.1, 0.5, 0.9]])
+def test_the_pinball_loss_is_a_mean_over_quantiles(quantile, weights):
+    target = rng.standard_normal(150)
+    quantiles = np.atleast_1d(quantile)
+    predicted = rng.standard_normal((150, len(quantiles)))
+    expected = np.mean(
+        [
+            metrics.mean_pinball_loss(target, column, alpha=q, sample_weight=weights)
+            for column, q in zip(predicted.T, quantiles, strict=True)
+        ]
+    )
+    if np.ndim(quantile) == 0:
+        predicted = predicted.ravel()
+    score = HeldOutLoss("quantile", quantile=quantile)
+    for y in (target, target[:, np.newaxis]):
+        assert_allclose(-score(Known(predicted), X, y, weights), expected)
+    # One quantile of several targets.
+    several = rng.standard_normal((2, 150, 3))
+    expected = metrics.mean_pinball_loss(*several, alpha=0.2, sample_weight=weights)
+    score = HeldOutLoss("quantile", quantile=0.2)
+    assert_allclose(-score(Known(several[1]), X, several[0], weights), expected)
+
+
 def test_predictions_that_are_zero_or_not_finite():
     score = HeldOutLoss("poisson")(Known(np.zeros(2)), None, np.array([0.0, 1.0]))
     assert -np.inf < score < -700

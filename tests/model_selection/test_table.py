@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_friedman1
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, RidgeCV
-from sklearn.metrics import log_loss, r2_score
+from sklearn.metrics import d2_pinball_score, log_loss, mean_pinball_loss, r2_score
 from sklearn.model_selection import KFold, train_test_split
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
@@ -198,3 +198,41 @@ def test_no_convergence_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         MLPClassifierCV(**QUICK).fit(X, y)
+
+
+def test_quantiles_are_chosen_by_their_loss_and_have_the_unit_of_y():
+    X, y = make_friedman1(200, random_state=0)
+    quantiles = [0.1, 0.5, 0.9]
+    params = QUICK | {"loss": "quantile", "quantile": quantiles}
+    reg = MLPRegressorCV(**params).fit(X, 1000.0 * y + 1e6)
+    predicted = reg.predict(X)
+    assert predicted.shape == (200, 3)
+    assert (np.diff(predicted, axis=1) >= 0).all()
+    for q, column in zip(quantiles, predicted.T, strict=True):
+        assert abs(np.mean(1000.0 * y + 1e6 <= column) - q) < 0.1
+    # The same in another unit: y is standardized inside.
+    plain = MLPRegressorCV(**params).fit(X, y)
+    np.testing.assert_allclose(plain.predict(X), (predicted - 1e6) / 1e3, atol=1e-3)
+    np.testing.assert_allclose(1e3 * plain.best_score_, reg.best_score_, rtol=1e-4)
+    predicted = plain.predict(X)
+    scores = [
+        d2_pinball_score(y, column, alpha=q)
+        for q, column in zip(quantiles, predicted.T, strict=True)
+    ]
+    np.testing.assert_allclose(plain.score(X, y), np.mean(scores))
+    own = np.mean(
+        [
+            mean_pinball_loss(y, column, alpha=q)
+            for q, column in zip(quantiles, predicted.T, strict=True)
+        ]
+    )
+    np.testing.assert_allclose(plain.search_.scorer_(plain, X, y), -own)
+
+
+def test_one_quantile_of_a_table():
+    X, y = make_friedman1(150, random_state=0)
+    reg = MLPRegressorCV("quantile", quantile=0.8, **QUICK).fit(X, y)
+    assert reg.predict(X).shape == (150,)
+    assert reg.score(X, y) == d2_pinball_score(y, reg.predict(X), alpha=0.8) > 0.3
+    squared = MLPRegressorCV(**QUICK).fit(X, y)
+    assert squared.score(X, y) == r2_score(y, squared.predict(X))
