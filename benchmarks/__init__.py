@@ -1,1 +1,1 @@
-"""Speed and memory of skl2 against its peers, see docs/performance.md."""
+"""Speed and memory of skl2 against its peers, see docs/benchmarks.md."""

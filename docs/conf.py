@@ -9,7 +9,9 @@ import sys
 from inspect import getdoc, signature
 from pathlib import Path
 
+from docutils import nodes
 from numpydoc.docscrape import NumpyDocString
+from sphinx.addnodes import pending_xref
 
 # The examples run in processes that import skl2 from the clone.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -30,12 +32,14 @@ extensions = [
     "sphinx.ext.mathjax",
     # Copies MathJax next to the pages: formulas show without a network.
     "sphinx-mathjax-offline",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "examples", "Thumbs.db"]
+# "_generated" is included by benchmarks.md.
+exclude_patterns = ["_build", "_generated", "_templates", "examples", "Thumbs.db"]
 templates_path = ["_templates"]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
-myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
@@ -62,8 +66,9 @@ class GalleryOrder:
     """From the first search to a deployed model."""
 
     names = [
+        "tables",
+        "mixed_table",
         "select_lambda",
-        "early_stopping",
         "ramps",
         "l1_sparsity",
         "linear_regime",
@@ -92,6 +97,9 @@ sphinx_gallery_conf = {
     # Their pages ask other hosts for scripts.
     "write_computation_times": False,
     "remove_config_comments": True,
+    # Names in the code link to the reference.
+    "doc_module": ("skl2",),
+    "reference_url": {"skl2": None},
     "within_subsection_order": GalleryOrder,
     # An example that fails or warns of a mistake in itself is a failure of the build.
     "abort_on_example_error": False,
@@ -104,6 +112,8 @@ html_static_path = ["_static"]
 html_css_files = ["skl2.css"]
 html_theme_options = {
     "navigation_with_keys": False,
+    # The others are below "More": one line of a screen 1000 pixels wide.
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "icon_links": [],
@@ -112,9 +122,17 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 # No navigation within a section that is a single page.
-html_sidebars = {
-    page: [] for page in ("performance", "inside", "comparison", "changelog")
-}
+SINGLE_PAGES = (
+    "index",
+    "installation",
+    "benchmarks",
+    "inside",
+    "faq",
+    "comparison",
+    "citing",
+    "changelog",
+)
+html_sidebars = {page: [] for page in SINGLE_PAGES}
 suppress_warnings = ["config.cache"]
 
 # The objective as the docstrings write it, for a terminal, and as the pages show it.
@@ -184,7 +202,45 @@ def unlink(app, what, name, obj, options, lines):
     lines[:] = re.sub(r":(?:ref|term):`([^`]*)`", r"``\1``", text).split("\n")
 
 
+def public_names():
+    """The names that api.rst lists, and what each is a link to."""
+    module, found = None, {}
+    for line in Path(__file__).with_name("api.rst").read_text().splitlines():
+        if match := re.match(r"\.\. currentmodule:: (\S+)", line):
+            module = match[1]
+        elif match := re.match(r"   (\w+)$", line):
+            found[match[1]] = f"{module}.{match[1]}"
+    return found
+
+
+PUBLIC = public_names()
+
+
+def link_names(app, doctree):
+    """Make a link to the reference of each public name that a page has as code."""
+    page = app.env.current_document.docname
+    for literal in list(doctree.findall(nodes.literal)):
+        target = PUBLIC.get(literal.astext())
+        # Not within a link or a heading, nor to the page itself.
+        inside = isinstance(
+            literal.parent, nodes.reference | nodes.title | pending_xref
+        )
+        if target is None or inside or page.endswith(target):
+            continue
+        link = pending_xref(
+            "",
+            literal.deepcopy(),
+            refdoc=page,
+            refdomain="py",
+            refexplicit=True,
+            reftarget=target,
+            reftype="obj",
+        )
+        literal.replace_self(link)
+
+
 def setup(app):
+    app.connect("doctree-read", link_names)
     # Before numpydoc, which rewrites the sections, and after it.
     app.connect("autodoc-process-docstring", adapt_docstring, priority=100)
     app.connect("autodoc-process-docstring", unlink, priority=900)

@@ -17,7 +17,12 @@ import skl2
 from skl2 import MLPClassifier, MLPRegressor, model_selection
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS / "index.md", *sorted(DOCS.glob("guide/*.md"))]
+PAGES = sorted(
+    page
+    for folder in (DOCS, DOCS / "guide", DOCS / "recipes")
+    for page in folder.glob("*.md")
+    if "```python" in page.read_text(encoding="utf-8")
+)
 MODULES = ["skl2", *(f"skl2.{m}" for m in ("model_selection", "inspection", "export"))]
 MODULES += ["skl2.preprocessing", "skl2.augmentation"]
 # Names without an underscore that are not meant for users.
@@ -69,7 +74,8 @@ else:
 
 
 def blocks(page):
-    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.M | re.S)
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
 
 
 def required(code):
@@ -89,13 +95,33 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def shown_output(page):
+    """What a page says that its code prints: the blocks "text" right after a block."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(
+        r"^```python\n[^`]*^```\n\n```text\n(.*?)^```$", text, re.M | re.S
+    )
+
+
+def same_output(shown, printed):
+    """Whether the words are equal, and the numbers nearly: BLAS differs in rounding."""
+    number = r"-?\d+\.\d+"
+    shown_numbers, printed_numbers = (
+        [float(n) for n in re.findall(number, text)] for text in (shown, printed)
+    )
+    return re.sub(number, "#", shown) == re.sub(number, "#", printed) and np.allclose(
+        shown_numbers, printed_numbers, rtol=0.05, atol=0.02
+    )
+
+
 def test_there_are_examples():
-    assert len(PAGES) >= 8
-    assert sum(map(len, map(blocks, PAGES))) >= 12
+    assert len(PAGES) >= 20
+    assert sum(map(len, map(blocks, PAGES))) >= 30
+    assert sum(map(len, map(shown_output, PAGES))) >= 3
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_examples_run(page, files):
+def test_examples_run(page, files, capsys):
     code = "\n".join(blocks(page))
     for module in required(code):
         pytest.importorskip(module)
@@ -107,6 +133,12 @@ def test_examples_run(page, files):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         exec(compile(code, str(page), "exec"), {"__name__": "page"})
+    printed = capsys.readouterr().out
+    for shown in shown_output(page):
+        lines = shown.splitlines(keepends=True)
+        starts = range(len(printed.splitlines()))
+        parts = ["".join(printed.splitlines(True)[i : i + len(lines)]) for i in starts]
+        assert any(same_output(shown, part) for part in parts), printed
 
 
 def public_names(module):
