@@ -261,10 +261,11 @@ class BaseMLP(
         loss = self._loss()
         networks = self._make_networks(continues)
         settings = make_settings(self, data, loss, partial)
-        own = make_member(self, data, loss, self._stream())
+        streams = [network._stream() for network in networks]
+        own = make_member(self, data, loss, streams[0])
         if self._shared_fits is not None:
             own.alpha = own.alpha * self._shared_fits.share_of_rows(self, data)
-        members = [replace(own, random_state=network._stream()) for network in networks]
+        members = [replace(own, random_state=stream) for stream in streams]
         if continues:
             for network, member in zip(networks, members, strict=True):
                 continue_from(network, member, settings)
@@ -422,7 +423,8 @@ class BaseMLP(
                 curve = earlier + curve
             setattr(self, name, curve)
         keep = settings.partial or self.warm_start
-        self._progress = result.progress if keep else None
+        keep = keep and result.progress is not None
+        self._progress = result.progress.kept() if keep else None
         self.batch_norm_ = None
         if result.unfolded is not None:
             self.batch_norm_ = result.unfolded.by_layer(settings.layer_sizes)

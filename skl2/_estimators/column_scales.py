@@ -3,14 +3,13 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from skl2._engine.data import TrainingSet
 from skl2._engine.warn import warn
 
 # Ratio of the largest to the median column scale from which X counts as not scaled.
 UNSCALED = 100.0
 
 # The first rows tell the scale; a look at them costs less than an epoch.
-N_ROWS = 1000
+N_ROWS = 500
 
 # Factor between the typical values of X and X_val from which their scales differ; their
 # largest values may differ by more, where a column has heavy tails.
@@ -18,11 +17,10 @@ OTHER_SCALE, OTHER_LARGEST = 10.0, 100.0
 
 
 def first_rows(data):
-    """The first rows of X that have a weight, at most N_ROWS, without targets."""
+    """The first rows of X that have a weight, at most N_ROWS."""
     if data.sample_weight is not None:
-        rows = np.flatnonzero(data.sample_weight)[:N_ROWS]
-        return TrainingSet(data.X[rows])
-    return TrainingSet(data.X[:N_ROWS])
+        return data.X[np.flatnonzero(data.sample_weight)[:N_ROWS]]
+    return data.X[:N_ROWS]
 
 
 def has_unscaled_columns(data):
@@ -37,7 +35,7 @@ def has_unscaled_columns(data):
 
 def should_be_scaled(data):
     """Whether the columns have different scales, or all of them one far from 1."""
-    typical, _ = _sizes(first_rows(data).X)
+    typical, _ = _sizes(first_rows(data))
     return has_unscaled_columns(data) or not 1 / UNSCALED < typical < UNSCALED
 
 
@@ -57,7 +55,7 @@ def warn_if_unscaled(data):
 def warn_if_validation_differs(data):
     """Warn if X_val looks like rows that were not transformed as X was."""
     (typical, largest), (typical_val, largest_val) = (
-        _sizes(first_rows(part).X) for part in (data, data.held_out)
+        _sizes(first_rows(part)) for part in (data, data.held_out)
     )
     alike = 1 / OTHER_SCALE <= typical_val / typical <= OTHER_SCALE
     if alike and largest_val <= OTHER_LARGEST * largest:
@@ -79,31 +77,21 @@ def _sizes(X):
     return (np.median(values), values.max()) if values.size else (1.0, 1.0)
 
 
-def column_scales(data):
-    """Standard deviation of every column of X, in one pass, without a copy.
+def column_scales(X):
+    """Standard deviation of every column, in float64.
 
     In units of a power of 2 that keeps its square in the range of float64.
     """
-    n, d = data.n_rows, data.X.shape[1]
-    values = data.X.data if issparse(data.X) else data.X
+    values = X.data if issparse(X) else X
     largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     unit = 1.0
     if not 1e-100 < largest < 1e100:
         # Multiplying by a power of 2 is exact.
         unit = float(np.ldexp(1.0, min(1023, -int(np.frexp(largest)[1]))))
-    total = np.zeros(d)
-    squares = np.zeros(d)
-    origin = None
-    for _, (x, _, _) in data.chunks(d):
-        if issparse(x):
-            x = x.astype(np.float64, copy=False) * unit
-            total += np.asarray(x.sum(axis=0)).ravel()
-            squares += np.asarray(x.multiply(x).sum(axis=0)).ravel()
-        else:
-            if origin is None:
-                # The squares of columns far from zero would drown their deviation.
-                origin = x[:, :1].astype(np.float64) * unit
-            x = x * np.float64(unit) - origin
-            total += x.sum(axis=1)
-            squares += np.einsum("ij,ij->i", x, x)
-    return np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))
+    X = X.astype(np.float64) * unit
+    if not issparse(X):
+        return X.std(axis=0)
+    n_rows = X.shape[0]
+    mean = np.asarray(X.sum(axis=0)).ravel() / n_rows
+    square = np.asarray(X.multiply(X).sum(axis=0)).ravel() / n_rows
+    return np.sqrt(np.maximum(square - mean**2, 0.0))

@@ -26,10 +26,12 @@ def no_unscaled_warning():
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
-def test_column_scales_in_chunks(container):
-    X = np.random.RandomState(0).standard_normal((600, 1024))
-    data = TrainingSet(CONTAINERS[container](X))
-    assert_allclose(column_scales(data), X.std(axis=0), rtol=1e-10)
+def test_column_scales_are_standard_deviations(container):
+    X = np.random.RandomState(0).standard_normal((60, 1024))
+    for unit in (1.0, 1e-200, 1e200):
+        scales = column_scales(CONTAINERS[container](unit * X))
+        # In a unit of their own.
+        assert_allclose(scales / scales[0], X.std(axis=0) / X[:, 0].std(), rtol=1e-10)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -40,8 +42,8 @@ def test_column_scales_far_from_zero(dtype, container):
     X = rng.standard_normal((3000, 3)) * [1.0, 0.01, 10.0] + [1e4, 1.0, 0.0]
     X[:, 2] *= rng.rand(3000) < 0.3
     X = X.astype(dtype)
-    data = TrainingSet(CONTAINERS[container](X), np.zeros((1, 3000), dtype))
-    assert_allclose(column_scales(data), X.astype(np.float64).std(axis=0), rtol=1e-6)
+    scales = column_scales(CONTAINERS[container](X))
+    assert_allclose(scales, X.astype(np.float64).std(axis=0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skl2._engine.network.folding import Unfolded
-from skl2._engine.random_streams import NoiseStream
+from skl2._engine.random_streams import NoiseStream, stream_at, stream_state
 from skl2._engine.solvers.stopping import Patience
 
 
@@ -88,7 +88,7 @@ class Progress:
     schedule : tuple
         Name and initial rate of the schedule; another one starts anew.
     stream : RandomState
-        The member's random stream, where the run left it, a copy.
+        The member's random stream, where the run left it.
     split : dict
         State of the stream before the validation split was drawn.
     noise : NoiseStream or None
@@ -106,6 +106,10 @@ class Progress:
     split: dict
     noise: NoiseStream | None = None
     unfolded: Unfolded | None = None
+
+    def kept(self):
+        """A copy with a stream of its own: a user may draw from the one of the run."""
+        return replace(self, stream=stream_at(stream_state(self.stream)))
 
 
 @dataclass

@@ -5,7 +5,6 @@ from typing import Protocol
 import numpy as np
 
 from skl2._engine.network.folding import NoFolding
-from skl2._engine.random_streams import stream_at, stream_state
 from skl2._engine.solvers.reports import EpochReport, Progress, Result
 from skl2._engine.threads import raise_if_abandoned
 
@@ -96,7 +95,7 @@ class StochasticRun:
             self.patience,
             self.watched,
             self.schedule.key(),
-            stream_at(stream_state(self.order.streams[0])),
+            self.order.streams[0],
             split,
             noise,
             self.results[0].unfolded,
