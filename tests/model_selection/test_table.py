@@ -22,8 +22,13 @@ QUICK: dict = {
     "n_bins": 4,
     "n_estimators": 2,
     "alphas": [0.1, 1.0],
+    # Leaves out the longer training.
+    "max_time": 1e6,
     "random_state": 0,
 }
+
+# All that is chosen by default, with fewer networks and folds.
+FAST: dict = {"n_estimators": 2, "cv": 2, "max_time": 1e6, "random_state": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +80,9 @@ def test_a_table_as_it_is(kind):
 def test_raw_targets_of_diabetes():
     X, y = load_diabetes(return_X_y=True)
     scores = []
-    for seed in range(3):
+    for seed in range(2):
         parts = train_test_split(X, y, random_state=seed)
-        models = MLPRegressorCV(n_estimators=2, random_state=0), RidgeCV()
+        models = MLPRegressorCV(**FAST), RidgeCV()
         scores.append([m.fit(*parts[::2]).score(*parts[1::2]) for m in models])
     # A linear model is near the best there is.
     ours, linear = np.mean(scores, axis=0)
@@ -87,7 +92,7 @@ def test_raw_targets_of_diabetes():
 def test_iris_is_better_than_by_chance():
     X, y = load_iris(return_X_y=True)
     parts = train_test_split(X, y, random_state=0, stratify=y)
-    clf = MLPClassifierCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
+    clf = MLPClassifierCV(**FAST).fit(parts[0], parts[2])
     assert log_loss(parts[3], clf.predict_proba(parts[1])) < 0.2
 
 
@@ -188,7 +193,7 @@ def test_beats_a_linear_model_where_there_is_a_threshold():
     X = rng.rand(400, 2)
     y = np.sin(8 * X[:, 0]) + (X[:, 1] > 0.5)
     parts = train_test_split(X, y, random_state=0)
-    reg = MLPRegressorCV(n_estimators=2, random_state=0).fit(parts[0], parts[2])
+    reg = MLPRegressorCV(**FAST).fit(parts[0], parts[2])
     linear = LinearRegression().fit(parts[0], parts[2])
     assert reg.score(parts[1], parts[3]) > 0.9 > linear.score(parts[1], parts[3]) + 0.2
 
@@ -236,3 +241,30 @@ def test_one_quantile_of_a_table():
     assert reg.score(X, y) == d2_pinball_score(y, reg.predict(X), alpha=0.8) > 0.3
     squared = MLPRegressorCV(**QUICK).fit(X, y)
     assert squared.score(X, y) == r2_score(y, squared.predict(X))
+
+
+def test_it_trains_longer_where_rows_held_out_gain():
+    rng = np.random.RandomState(0)
+    X = rng.rand(300, 3)
+    smooth = np.sin(6 * X[:, 0]) * X[:, 1] + X[:, 2]
+    noise = rng.standard_normal(300)
+    params = QUICK | {"hidden_layer_sizes": (20, 20)}
+    del params["max_time"]
+    for y, longer in [(smooth, True), (noise, False)]:
+        reg = MLPRegressorCV(**params).fit(X, y)
+        base = reg.search_.estimator.get_params()["regressor__network__max_iter"]
+        assert reg.pipeline_[-1].max_iter == base * (4 if longer else 1)
+        assert (reg.best_score_ > reg.search_.best_score_) == longer
+        assert reg.pipeline_[-1].alpha == reg.alpha_
+    hurried = MLPRegressorCV(**QUICK).fit(X, smooth)
+    assert hurried.best_score_ == hurried.search_.best_score_
+
+
+@pytest.mark.parametrize("n_rows, n_folds", [(499, 5), (500, 3), (1500, 1)])
+def test_folds_by_the_number_of_rows(n_rows, n_folds):
+    rng = np.random.RandomState(0)
+    X = rng.rand(n_rows, 2)
+    params = QUICK | {"hidden_layer_sizes": (), "alphas": [0.1, 1.0, 10.0]}
+    reg = MLPRegressorCV(**params).fit(X, X[:, 0])
+    assert reg.search_.n_splits_ == n_folds
+    assert {len(held_out) for _, held_out in reg.search_.cv} <= {n_rows // 5, 100}
