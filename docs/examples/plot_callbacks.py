@@ -3,10 +3,10 @@ r"""
 Callbacks and progress bars
 ===========================
 
-From scikit-learn 1.9 on estimators tell callbacks what they are doing
-(``set_callbacks``). skl2's report each epoch: a progress bar shows it, a monitor
-scores it, a callback of one's own may keep anything or end the training. This example
-watches weights become zero under an L1 penalty and stops when enough of them are.
+From scikit-learn 1.9 on estimators call callbacks while they fit (``set_callbacks``).
+Those of skl2 do so at each epoch: a progress bar shows it, a monitor scores it, your
+own callback records it or ends the training. This example records how weights become
+zero under an L1 penalty and stops when enough of them are zero.
 """
 
 # Authors: skl2 developers
@@ -41,10 +41,11 @@ mlp = MLPClassifier(
 )
 
 # %%
-# A callback of one's own
-# -----------------------
+# Your own callback
+# -----------------
 # Four methods. ``fitted_estimator`` predicts as if training had stopped after the
-# epoch; its ``epoch_metrics_`` is a dict. To return True ends the training.
+# epoch; its ``epoch_metrics_`` is a dict. If the last method returns True the training
+# ends.
 
 
 class Recorder:
@@ -69,7 +70,7 @@ class Recorder:
         return self.metrics[-1]["sparsity"][0] >= self.stop_at
 
 
-# All 100 epochs are wanted, whether the loss still falls or not.
+# All 100 epochs are run, even if the loss still falls.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 recorder = Recorder()
 monitor = ScoringMonitor(scoring="accuracy")
@@ -86,8 +87,8 @@ accuracies = [row["accuracy"] for row in log.data if row["task_name"] == "epoch"
 print("training accuracy of epochs 1, 10, 100:", np.round(accuracies, 4)[[0, 9, 99]])
 
 # %%
-# Stopping early, for a reason of one's own
-# -----------------------------------------
+# Stopping for your own reason
+# ----------------------------
 
 stopper = Recorder(stop_at=0.75)
 stopped = MLPClassifier(**mlp.get_params()).set_params(early_stopping=False)
@@ -101,9 +102,9 @@ print(
 # %%
 # Progress bars
 # -------------
-# ``ProgressBar`` (it needs ``pip install rich``) is handed down to the estimators
-# inside of a search, as deep as it is told to. With two levels there is a bar for the
-# search, one for each fit in it, and these count epochs.
+# ``ProgressBar`` (it needs ``pip install rich``) is passed on to the estimators inside
+# a search, down to ``max_propagation_depth``. With two levels the search has a bar, and
+# each of its fits has one that counts epochs.
 
 plain = MLPClassifier((20,), max_iter=20, random_state=0)
 search = GridSearchCV(plain, {"alpha": [0.1, 1.0]}, cv=2)
@@ -129,5 +130,5 @@ axes[1].axvline(
 )
 axes[1].set(xlabel="epoch", ylabel="share", ylim=(0, 1.03))
 axes[1].legend(loc="lower right")
-fig.suptitle("What callbacks hear: losses and zeros, epoch by epoch")
+fig.suptitle("What callbacks record: losses and zeros, epoch by epoch")
 plt.show()

@@ -3,10 +3,10 @@ r"""
 From a λ search to a deployed model
 ===================================
 
-Choose λ, drop what the penalty has switched off, and hand the model to whoever runs
-it: as a smaller skl2 estimator, as an estimator of scikit-learn (from where skl2onnx
-makes ONNX of it), or as a torch module. All of them predict the same; size and time
-of each are measured.
+Choose λ, remove the units that the penalty has switched off, and export the model: as a
+smaller skl2 estimator, as an estimator of scikit-learn (which skl2onnx converts to
+ONNX), or as a torch module. All of them predict the same; this example measures the
+size and the time of each.
 """
 
 # Authors: skl2 developers
@@ -61,31 +61,31 @@ for alpha, mean, error in zip(
 print(f"test accuracy {model.score(X_test, y_test):.4f}")
 
 # %%
-# What is to be deployed.
+# The model to deploy:
 
 model  # noqa: B018
 
 # %%
 # Compress
 # --------
-# ``compress`` removes the units without incoming or outgoing weights and says what
-# that has saved. Its estimator is as good a last step of the Pipeline as the old one.
+# ``compress`` removes the units without incoming or outgoing weights and reports what
+# this saves. Its estimator can replace the last step of the Pipeline.
 
 fitted = model[-1]
 compression = compress(fitted)
 small = compression.estimator
 print(f"units removed: {compression.removed_units}")
-print(f"inputs (pixels) that nobody reads: {len(compression.unused_inputs)} of 64")
+print(f"inputs (pixels) without a weight: {len(compression.unused_inputs)} of 64")
 print("multiply-adds for a row: {} -> {}".format(*compression.multiply_adds))
 zeros = sum(np.sum(W == 0) for W in small.coefs_)
-print(f"weights that are left and zero: {zeros} of {compression.multiply_adds[1]}")
+print(f"zeros among the remaining weights: {zeros} of {compression.multiply_adds[1]}")
 print("bytes of the pickle: {} -> {}".format(*compression.pickle_bytes))
 
 # %%
 # Export
 # ------
-# The scaled test rows go to all of them; the largest difference of a probability
-# tells that they are the same model.
+# All of them predict the scaled test rows; the largest difference of a probability
+# shows that they are the same model.
 
 rows = model[:-1].transform(X_test)
 expected = fitted.predict_proba(rows)
@@ -109,8 +109,7 @@ if importlib.util.find_spec("torch"):
     models["torch"] = module, predict_with_torch
 
 # %%
-# The time is that of one row, as a service would ask for it, and of all test rows at
-# once; the best of 5.
+# Two times, each the best of 5: one row, as in a service, and all test rows at once.
 
 
 def best_time(function, X, n_calls):
@@ -123,7 +122,7 @@ def best_time(function, X, n_calls):
     return min(once() for _ in range(5))
 
 
-# 100 times the test rows: enough to tell the times apart.
+# 100 copies of the test rows: enough to distinguish the times.
 many = np.tile(rows, (100, 1))
 table = {}
 print(f"{'':>18}  largest difference  pickle, bytes  one row, µs  {len(many)} rows, ms")
@@ -138,10 +137,10 @@ for name, (item, predict) in models.items():
     )
 
 # %%
-# The sparse model is the smallest, less than half of what was fitted. It is not the
-# fastest, since a sparse product takes longer for each of its weights than a dense one:
-# sparse for storage, dense for speed. For a single row hardly any time goes into
-# products: checks of the input and the like take it, which torch does not make.
+# The sparse model has less than half the size of the fitted one. It is not the fastest:
+# a sparse product takes longer per weight than a dense one. Use sparse models for
+# storage, dense ones for speed. A single row needs hardly any time for products; most
+# of it goes into checks of the input, which torch does not make.
 #
 # The picture
 # -----------

@@ -3,11 +3,10 @@ r"""
 L1: sparsity against accuracy, and the bytes
 ============================================
 
-An L1 penalty sets weights to exactly zero, and zeros need no memory. How much does
-that save, and what does it cost? The lecture notes doubt that it helps much. Here it
-is measured: one network on the digits, over λ, with L1 and with L2, and the size of
-the fitted model as it is, without its dead units
-(:func:`skl2.export.compress`), and with the weights that remain stored as sparse
+An L1 penalty sets weights to exactly zero, and zeros need no memory. How much does this
+save, and what does it cost? This example measures it for one network on the digits,
+over λ, with L1 and with L2: the size of the fitted model, its size without dead units
+(:func:`skl2.export.compress`), and its size with the remaining weights as sparse
 matrices (``sparsify``).
 """
 
@@ -31,10 +30,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Sizes
 # -----
-# Only the weights and biases are counted. A sparse matrix (CSR) takes 12 bytes for
-# each weight that is not zero, 8 for its value and 4 for its column, and 4 for each
-# row; a dense one takes 8 bytes for every weight. So sparse storage pays from a third
-# of zeros on.
+# Only weights and biases are counted. A sparse matrix (CSR) takes 12 bytes for each
+# weight that is not zero, 8 for its value and 4 for its column, and 4 for each row; a
+# dense one takes 8 bytes for every weight. So sparse storage pays from a third of zeros
+# on.
 
 
 def n_bytes(mlp):
@@ -83,11 +82,11 @@ for penalty, grid in grids.items():
         )
 
 # %%
-# The doubt is half right. With L1 the best accuracy is no better than with L2, and it
-# is reached where there are hardly any zeros; zeros that are stored as numbers save
-# nothing; and a sparse matrix that is not sparse is half as large again. But 1.5 points
-# of accuracy buy a model of a twentieth of the size: at λ = 3.2, 97 % of the weights
-# and 89 of the 100 units are gone, and 3 kB are left of 60.
+# With L1 the best accuracy is no better than with L2, and it has hardly any zeros.
+# Zeros that are stored as numbers save nothing, and a sparse matrix without zeros is
+# half as large again as a dense one. But for 1.5 points of accuracy the model shrinks
+# to a twentieth: at λ = 3.2, 97 % of the weights and 89 of the 100 units are gone, and
+# 3 of 60 kB remain.
 #
 # The picture
 # -----------
@@ -110,7 +109,9 @@ right.set(ylim=(0, 1.02), ylabel="share of weights that are exactly zero")
 right.yaxis.set_major_formatter("{x:.0%}")
 right.yaxis.label.set_color("C2")
 handles = axes[0].get_legend_handles_labels()[0] + right.get_legend_handles_labels()[0]
-axes[0].legend(handles=handles, loc=(0.02, 0.3))
+axes[0].legend(
+    handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=3
+)
 best_l2 = max(row["accuracy"] for (p, _), row in results.items() if p == "l2")
 for kind, color in kinds.items():
     axes[1].plot(
@@ -124,12 +125,14 @@ axes[1].plot(60.08, best_l2, "s", color="0.5", markersize=9, label="the best of 
 axes[1].set(xscale="log", xlabel="kB of weights and biases", ylim=(0.9, 1))
 axes[1].set_xticks([1, 3, 10, 30, 100], [1, 3, 10, 30, 100])
 axes[1].set(xlim=(1, 150), ylabel="test accuracy")
-axes[1].legend(loc="lower right")
-fig.suptitle("Zeros save bytes where they are stored as such")
+axes[1].legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
+fig.suptitle(
+    "Zeros save bytes if units are removed or weights stored as sparse matrices"
+)
 
 # %%
-# What the units look at
-# ----------------------
+# The weights of the units
+# ------------------------
 # The incoming weights of the hidden units as images, without and with zeros.
 
 small = compress(models["l1", 1.0]).estimator

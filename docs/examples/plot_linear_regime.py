@@ -3,12 +3,12 @@ r"""
 Why it works: a large λ keeps tanh in its linear regime
 =======================================================
 
-The larger λ, the smaller the weights W, the smaller the pre-activations
-:math:`z = W^\top a + b`. Near 0 tanh is next to its tangent, so a network all of
-whose z are small is an affine map, however many layers it has. This example makes
-the argument of the lecture notes visible: on two moons the decision boundary
-straightens as λ grows, and :func:`skl2.inspection.linear_regime` counts how many of
-the z are in the linear range and how much of the output an affine map explains.
+The larger λ, the smaller the weights W, the smaller the pre-activations :math:`z =
+W^\top a + b`. Near 0 tanh is next to its tangent, so a network all of whose z are small
+is an affine map, however many layers it has. This example shows it: on two moons the
+decision boundary straightens as λ grows. :func:`skl2.inspection.linear_regime` counts
+how many of the z are in the linear range and measures how much of the output an affine
+map explains.
 """
 
 # Authors: skl2 developers
@@ -79,17 +79,16 @@ for name, (X, y) in data_sets.items():
     print(f"{name}: accuracy of logistic regression {accuracy:.4f}")
 
 # %%
-# What is to be seen in the tables:
+# The tables show:
 #
-# - On the moons R² goes from about 0.5 at λ = 0.1 to more than 0.99 at λ = 10: two
-#   layers of tanh that draw a straight line. The accuracy falls to about that of a
-#   linear model.
+# - On the moons R² rises from about 0.6 at λ = 0.1 to more than 0.99 at λ = 10: two
+#   layers of tanh draw a straight line. The accuracy falls to that of a linear model.
 # - The share of z in the linear range does not grow evenly. The biases have no penalty
-#   and may hold a unit away from 0; what is small is W, and with it how far z *moves*.
-#   A unit whose z moves little is affine as well, but next to another tangent. That is
-#   why R² is nearly 1 before the shares are.
-# - From some λ on all weights are next to 0, the output is constant, and R² is 1: the
-#   network has stopped to look at X. The accuracy is that of the largest class.
+#   and may keep a unit away from 0; but W is small, and so z *moves* little. A unit
+#   whose z moves little is affine as well, along another tangent. So R² is nearly 1
+#   before the shares are.
+# - From some λ on all weights are nearly 0, the output is constant, and R² is 1. The
+#   accuracy is the share of the largest class.
 
 # %%
 # The picture
@@ -130,7 +129,7 @@ fig.suptitle("As λ grows, tanh becomes linear and the network a straight line")
 # %%
 # What one network does, z by z
 # -----------------------------
-# :class:`skl2.inspection.LinearRegimeDisplay` draws where the z of each layer are,
+# :class:`skl2.inspection.LinearRegimeDisplay` draws the distribution of z in each layer
 # below the activation and its tangent.
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")

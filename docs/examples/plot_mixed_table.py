@@ -1,12 +1,12 @@
 r"""
-==================================================
+=================================================
 A table with categories and gaps, beside boosting
-==================================================
+=================================================
 
 ``MLPRegressorCV`` takes a table as ``HistGradientBoostingRegressor`` does: numbers in
 any unit, categories, missing values. Here both get the diabetes data as a clinic might
-have them: sex and age group as categories, three laboratories, one of
-which reports a blood test in another unit, and a sixth of the blood tests missing.
+have them: sex and age group are categories, there are three laboratories, one of which
+reports a blood test in another unit, and a sixth of the blood tests missing.
 
 With ``--data DIR`` the example reads ``adult.csv.gz`` from the folder instead: 14
 columns of the US census, 8 of them categories, and the class of the income.
@@ -114,21 +114,19 @@ for split in range(n_splits):
     losses["mean of both"].append(loss(y_test, np.mean(predictions, axis=0)))
 
 # %%
-# What the network looks at
-# -------------------------
-# The fitted model is one encoder and one plain network. Its first layer has a row of
-# weights for each encoded column; a category has one column for each of its values.
+# On these few rows the network has the lower loss on every split. Trees train faster.
+# The fitted model is one encoder and one plain network; a category has a column for
+# each of its values, a column with gaps one that says where they are.
 
-network = model.pipeline_[-1]
-names = model.pipeline_[0].get_feature_names_out()
-order = np.argsort(-network.feature_importances_)[:12]
+encoder, network = model.pipeline_[0], model.pipeline_[-1]
+print("columns:", ", ".join(encoder.get_feature_names_out()[-8:]))
 print("network:", " - ".join(str(W.shape[1]) for W in network.coefs_), "units")
 
 # %%
-# On these few rows the network has the lower loss on every split. Trees train faster.
-#
 # The picture
 # -----------
+# Right, each dot is a test row of the last split: where both models agree, and where
+# they do not.
 
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
 means = [np.mean(values) for values in losses.values()]
@@ -138,8 +136,14 @@ axes[0].errorbar(list(losses), means, errors, fmt="none", color="k", capsize=6)
 for i, values in enumerate(losses.values()):
     axes[0].plot([i] * n_splits, values, "k.")
 axes[0].set(ylabel="test loss", title=f"{n_splits} splits, standard error")
-labels = [names[i].split("__")[-1] for i in order[::-1]]
-axes[1].barh(labels, network.feature_importances_[order[::-1]], color="C0", alpha=0.7)
-axes[1].set(xlabel="norm of the weights", title="columns that the network weighs most")
+trees, networks = predictions if regression else (p[:, 1] for p in predictions)
+truth = y_test if regression else y_test == model.classes_[1]
+dots = axes[1].scatter(trees, networks, c=truth, s=14, cmap="viridis")
+axes[1].axline((0, 0), slope=1, color="0.7", zorder=0)
+axes[1].set(
+    xlabel="prediction of the boosted trees", ylabel="prediction of the network"
+)
+axes[1].set(xlim=(trees.min(), trees.max()), ylim=(networks.min(), networks.max()))
+fig.colorbar(dots, label="target")
 fig.suptitle("Categories and missing values: the table as it is")
 plt.show()

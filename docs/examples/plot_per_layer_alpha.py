@@ -1,12 +1,12 @@
 r"""
-======================
-A λ of its own a layer
-======================
+====================
+One λ for each layer
+====================
 
 In :math:`J = \frac1m \sum_i L_i + \frac{1}{2m} \sum_l \lambda_l \|W^{[l]}\|_F^2`
-each layer may have its own :math:`\lambda_l`: ``alpha`` takes a list. Is that worth
-the larger search? A grid over both λ of a network with one hidden layer answers it
-for the digits; the single λ is the diagonal of the grid.
+each layer may have its own :math:`\lambda_l`: ``alpha`` takes a list. Is this worth the
+larger search? For the digits a grid over both λ of a network with one hidden layer
+gives the answer; the single λ is the diagonal of the grid.
 """
 
 # Authors: skl2 developers
@@ -33,8 +33,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # The search
 # ----------
-# 8 × 8 pairs of λ and 3 folds are 192 fits. ``StackedGridSearchCV`` trains those of a
-# fold together; the results are those of ``GridSearchCV``.
+# 8 × 8 pairs of λ and 3 folds are 192 fits. ``StackedGridSearchCV`` trains the fits of
+# a fold together; its results are equal to those of ``GridSearchCV``.
 
 lambdas = np.array([0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0])
 pairs = [[first, second] for first in lambdas for second in lambdas]
@@ -48,7 +48,7 @@ mlp = MLPClassifier(
     learning_rate="cosine",
     random_state=0,
 )
-# The cosine is to come to its end, whether the loss still falls or not.
+# The cosine schedule ends the training, even if the loss still falls.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 begin = time.perf_counter()
 search = StackedGridSearchCV(mlp, {"alpha": pairs}, scoring="neg_log_loss", cv=3)

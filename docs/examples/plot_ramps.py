@@ -1,11 +1,11 @@
 r"""
-=============================
+============================
 What ramps do for one column
-=============================
+============================
 
-A network bends where its hidden units switch on, and it has to learn each of these
-places. ``PiecewiseLinearEncoder`` adds ramps between the quantiles of a column, so that
-the network can bend at each of them without spending a unit. Here is one column whose
+A network bends where its hidden units switch on, and training must find each of these
+places. ``PiecewiseLinearEncoder`` adds ramps between the quantiles of a column; the
+network can then bend at each quantile without a hidden unit. Here is one column whose
 relation to the target has a slope, two steps and a spike.
 """
 
@@ -63,7 +63,7 @@ for n_bins, model in models.items():
 # %%
 # The picture
 # -----------
-# Left the columns of the encoder, right what the networks make of them.
+# Left the columns of the encoder, right the functions that the networks learn.
 
 fig, axes = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
 names = ["the column itself", *(f"ramp {t}" for t in range(1, 5))]

@@ -3,11 +3,10 @@ r"""
 Regularization path with the 1-SE rule
 ======================================
 
-The cross-validated score of a network over λ has a broad top: many λ do equally well
-within the error of the estimate. The rule of one standard error
-(``refit=one_standard_error``) takes the largest of them, the simplest model that is not
-distinguishably worse than the best. With an L1 penalty simpler means that fewer
-inputs are used.
+The cross-validated score of a network over λ has a broad top: within the error of the
+estimate many λ are equally good. The rule of one standard error
+(``refit=one_standard_error``) takes the largest of them. With an L1 penalty this model
+uses fewer inputs.
 """
 
 # Authors: skl2 developers
@@ -38,9 +37,9 @@ X_train, X_test = scaler.transform(X_train), scaler.transform(X_test)
 # %%
 # Cross-validation over λ
 # -----------------------
-# ``alpha_max`` is the λ from which on a linear model has no weight left. The grid goes
-# from a ten-thousandth of it to the whole. The search walks on it: from a coarse row to
-# the best λ and its neighbours, in 10 folds.
+# At ``alpha_max`` a linear model has no weight left. The grid begins at a
+# ten-thousandth of it. The search walks on the grid, in 10 folds: first a coarse row,
+# then the neighbours of the best λ.
 
 largest = alpha_max(X_train, y_train)
 alphas = largest * np.logspace(-4, 0, 17)
@@ -65,7 +64,7 @@ searches = {
 }
 
 # %%
-# What both choose, tested on the rows left out.
+# Both choices, on the test rows:
 
 for selection, search in searches.items():
     model = search.best_estimator_
@@ -77,20 +76,23 @@ for selection, search in searches.items():
     )
 
 # %%
-# The top of the score is broad: many λ do about equally well, while the number of live
-# inputs falls. The 1-SE rule takes the largest of them.
+# Over the broad top of the score the number of inputs in use falls. The 1-SE rule takes
+# the largest of these λ.
 #
 # The picture
 # -----------
 # Left the score: mean over the folds with a band of one standard error. Right the
-# norms of the weights of each input along the path, in fits of the same network to
-# all training rows, each λ from the weights of the one before.
+# norms of the weights of each input along the path: the same network is fitted to all
+# training rows, and each fit starts from the weights of the fit before.
 
 path = regularization_path(X_train, y_train, alphas=alphas, **params | {"tol": 1e-6})
 norms = np.array([np.linalg.norm(coefs[0], axis=1) for coefs in path.coefs])
 
 fig, axes = plt.subplots(1, 2, figsize=(13, 5.2), layout="constrained")
 RegularizationPathDisplay.from_search(searches["best"], ax=axes[0])
+# The last λ, at which the network is constant, is far below.
+axes[0].set_ylim(bottom=-0.32)
+axes[0].legend(loc="lower left")
 chosen = int(np.argmin(np.abs(path.alphas - searches["1se"].alpha_)))
 strongest = np.argsort(-norms[chosen])[:5]
 for j in range(norms.shape[1]):

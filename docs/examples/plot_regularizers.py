@@ -1,12 +1,11 @@
 r"""
-=============================================
-Dropout, batch norm and friends on the digits
-=============================================
+====================================================
+Regularizers on few rows with wrong labels, compared
+====================================================
 
-What is on this page acts on training: dropout, noise, shifted images, mixed rows,
-bounded norms, batch norm, early stopping. Each is compared with an L2 penalty on
-few rows, where overfitting is worst: 300 of the digits, a network of two hidden
-layers that could learn them by heart.
+A penalty, dropout, noise, mixed rows, bounded norms, batch norm, early stopping: which
+of them helps where regularization matters most? 300 digits train a network that could
+learn them by heart, and a label in seven is wrong. The test labels are right.
 """
 
 # Authors: skl2 developers
@@ -26,24 +25,23 @@ from skl2.augmentation import GaussianNoise, ImageShift, Mixup
 
 X, y = load_digits(return_X_y=True)
 X = X / 16
+WRONG = 0.15
 
 # %%
 # The candidates
 # --------------
-# Each regularizer has three strengths. The strength is chosen by the log-loss on 100
-# of the 300 rows; the network is then trained on all 300 and looks once at the other
-# 1497.
+# The strength of each regularizer is chosen by the log-loss on 100 of the 300 rows,
+# which have wrong labels, too; the network is then trained on all 300 and tested on the
+# other 1497.
 
 candidates = {
     "none": [{}],
-    "L2": [{"alpha": alpha} for alpha in (0.1, 0.5, 2.0)],
-    "L1": [{"penalty": "l1", "alpha": alpha} for alpha in (0.03, 0.1, 0.3)],
+    "L2": [{"alpha": alpha} for alpha in (0.5, 2.0, 8.0)],
+    "L1": [{"penalty": "l1", "alpha": alpha} for alpha in (0.1, 0.4, 1.5)],
     "early stopping": [{"early_stopping": True, "scoring": "loss"}],
     "dropout": [{"dropout": rate} for rate in (0.2, 0.4, 0.6)],
     "dropout + max norm": [
-        {"dropout": rate, "max_norm": norm}
-        for rate in (0.3, 0.5)
-        for norm in (2.0, 3.0)
+        {"dropout": rate, "max_norm": norm} for rate, norm in [(0.3, 3.0), (0.5, 2.0)]
     ],
     "batch norm": [{"batch_norm": True}],
     "noise": [{"augmentation": GaussianNoise(scale)} for scale in (0.1, 0.2, 0.4)],
@@ -62,7 +60,7 @@ def fit(params, X, y):
         learning_rate_init=0.005,
         batch_size=50,
         max_iter=60,
-        # The cosine is to come to its end; then the network has not "converged".
+        # The cosine schedule ends the training.
         n_iter_no_change=np.inf,
         random_state=0,
     )
@@ -76,13 +74,20 @@ def loss(model, X, y):
 
 
 def choose(grid, X, y, seed):
-    """The parameters that do best on a part of the rows."""
+    """The parameters with the lowest loss on 100 of the rows."""
     if len(grid) == 1:
         return grid[0]
     parts = train_test_split(X, y, test_size=100, stratify=y, random_state=seed)
     X_fit, X_val, y_fit, y_val = parts
     losses = [loss(fit(params, X_fit, y_fit), X_val, y_val) for params in grid]
     return grid[int(np.argmin(losses))]
+
+
+def with_wrong_labels(y, seed):
+    """y with a share of labels replaced by others."""
+    rng = np.random.default_rng(seed)
+    wrong = rng.random(len(y)) < WRONG
+    return np.where(wrong, (y + rng.integers(1, 10, len(y))) % 10, y)
 
 
 n_repeats = 4
@@ -93,32 +98,34 @@ for name, grid in candidates.items():
         X_train, X_test, y_train, y_test = train_test_split(
             X, y, train_size=300, stratify=y, random_state=seed
         )
+        y_train = with_wrong_labels(y_train, seed)
         model = fit(choose(grid, X_train, y_train, seed), X_train, y_train)
         losses[name].append(loss(model, X_test, y_test))
         accuracies[name].append(model.score(X_test, y_test))
 
-print(f"means of {n_repeats} draws of 300 rows")
-print(f"{'':>21}  log-loss  accuracy")
+
+def mean_and_error(values):
+    return np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+print(f"means of {n_repeats} draws of 300 rows ± standard error")
+print(f"{'':>21}  log-loss         accuracy")
 for name in candidates:
-    print(f"{name:>21}  {np.mean(losses[name]):8.4f}  {np.mean(accuracies[name]):8.4f}")
+    cells = (mean_and_error(values[name]) for values in (losses, accuracies))
+    print(f"{name:>21}", *(f" {mean:.4f} ± {error:.4f}" for mean, error in cells))
 
 # %%
-# With 300 rows batch norm helped most; dropout did, more so with bounded norms, and
-# noise a little. A penalty alone, at the λ that 100 rows could choose, did not help,
-# and early stopping did harm: it gives up 30 of 300 rows. Shifting the images did most
-# harm. The digits fill their frame of 8 × 8 pixels from top to bottom, so that a shift
-# up or down cuts off a row with about an eighth of the ink: an augmentation must make
-# images that might have been in the data. The dots show how much a draw of 300 rows
-# matters: differences of 0.01 mean nothing here.
-
-images = load_digits().images
-ink = images.sum(axis=(0, 2)) / images.sum()
-print("share of the ink in each row of pixels:", np.round(ink, 3))
-
-# %%
+# Without regularization the network learns the wrong labels by heart. Nearly every
+# regularizer raises the accuracy and lowers the log-loss; dropout, above all together
+# with batch norm, and noise do so most. L2 and L1 come after them: weights that are
+# small everywhere are not the best answer to single wrong rows. Early stopping raises
+# the accuracy as well, but its log-loss differs from draw to draw: 30 rows, some of
+# them with wrong labels, decide when to stop.
+#
 # The picture
 # -----------
-# Each dot is a draw of 300 rows, the bar their mean.
+# Bars are means over the draws of 300 rows, with their standard error. The best are on
+# top.
 
 order = sorted(candidates, key=lambda name: -np.mean(losses[name]))
 fig, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained", sharey=True)
@@ -126,13 +133,11 @@ for ax, values, label in [
     (axes[0], losses, "log-loss on 1497 test rows (less is better)"),
     (axes[1], accuracies, "accuracy (more is better)"),
 ]:
-    for i, name in enumerate(order):
-        color = "C3" if name == "none" else "C0"
-        ax.barh(i, np.mean(values[name]), color=color, alpha=0.4)
-        ax.plot(values[name], [i] * n_repeats, "o", color=color, markersize=4)
-    ax.set_xlabel(label)
+    means, errors = np.transpose([mean_and_error(values[name]) for name in order])
+    colors = ["C3" if name == "none" else "C0" for name in order]
+    ax.barh(order, means, xerr=errors, color=colors, alpha=0.5, capsize=4)
     ax.axvline(np.mean(values["none"]), color="C3", linestyle=":", linewidth=1)
-axes[0].set_yticks(range(len(order)), order)
-axes[1].set_xlim(0.85, 1.0)
-fig.suptitle("300 digits, a network of 128 and 64 units: regularizers compared")
+    ax.set_xlabel(label)
+axes[1].set_xlim(left=0.6)
+fig.suptitle("300 digits, one label in seven wrong, a network of 128 and 64 units")
 plt.show()

@@ -7,14 +7,14 @@ With an L2 penalty gradient descent takes the step
 
 .. math::
 
-    W \leftarrow W - \alpha \Bigl(\mathrm{d}W + \frac{\lambda}{m} W\Bigr)
-      = \Bigl(1 - \frac{\alpha\lambda}{m}\Bigr) W - \alpha\, \mathrm{d}W :
+    W \leftarrow W - \eta \Bigl(\mathrm{d}W + \frac{\lambda}{m} W\Bigr)
+      = \Bigl(1 - \frac{\eta\lambda}{m}\Bigr) W - \eta\, \mathrm{d}W ,
 
-the penalty *is* a decay of the weights. Adam divides the gradient by its running
-size. If the penalty is part of that gradient (``solver="adam"``) it is divided as
-well, and what is minimised is J. If the weights decay outside of it
-(``solver="adamw"``) the method is another one. This example follows two weights on
-their way.
+with η the learning rate: the penalty *is* a decay of the weights. Adam divides the
+gradient by its running size. If the penalty is part of the gradient
+(``solver="adam"``) it is divided as well, and Adam minimises J. If the weights decay
+outside the gradient (``solver="adamw"``), the method does not minimise J. This example
+follows two weights during training.
 """
 
 # Authors: skl2 developers
@@ -46,7 +46,7 @@ least_squares = Ridge(alpha=0.0).fit(X, y).coef_
 start = np.array([-0.2, 0.55])
 
 # %%
-# ``partial_fit`` on all rows with full batches is one step of the solver.
+# ``partial_fit`` with full batches makes one step of the solver.
 
 
 def trajectory(solver, n_steps, **params):
@@ -60,7 +60,7 @@ def trajectory(solver, n_steps, **params):
         random_state=0,
         **params,
     )
-    # A first step to make the weights, which are then put where we start.
+    # A step of nearly no length makes the weights, which are then set to the start.
     mlp.set_params(learning_rate_init=1e-300).partial_fit(X, y)
     mlp.coefs_[0][:, 0], mlp.intercepts_[0][:] = start, 0.0
     mlp.set_params(learning_rate_init=rate)
@@ -72,8 +72,8 @@ def trajectory(solver, n_steps, **params):
 
 
 # %%
-# The steps written out by hand: gradient descent on the loss alone, and before each
-# step the weights are multiplied by 1 - ηλ/m.
+# Weight decay by hand: before each step of gradient descent on the loss alone the
+# weights are multiplied by 1 - ηλ/m.
 
 
 def decay_by_hand(n_steps):
@@ -114,10 +114,10 @@ print(f"largest difference of sgd and decay by hand, all steps: {difference:.1e}
 
 # %%
 # sgd and the decay by hand agree to rounding, step by step, and end at the minimum of
-# J. So does Adam with the penalty in its gradient, on a way of its own. AdamW does not:
-# next to least squares the gradient of the loss is small, Adam's division makes a full
-# step of it nevertheless, and the decay, which is not divided, has no more say. Its
-# ``alpha`` can't be compared with that of the others.
+# J. Adam with the penalty in its gradient ends there too, on another way. AdamW does
+# not: near least squares the gradient of the loss is small, Adam divides it to a full
+# step, and the decay, which is not divided, is small beside it. A λ of AdamW does not
+# compare with a λ of the other solvers.
 #
 # The picture
 # -----------
@@ -145,7 +145,7 @@ axes[1].plot(*paths["adam"].T, color="C0", linewidth=2, label="adam: L2 penalty"
 axes[1].plot(*paths["adamw"].T, color="C3", linewidth=2, label="adamw: weight decay")
 axes[0].set_ylabel("weight of blood pressure")
 axes[0].set_title("gradient descent: the same steps")
-axes[1].set_title("Adam: another way, another end")
+axes[1].set_title("adam ends at the minimum, adamw does not")
 for ax in axes:
     ax.legend(loc="lower left", fontsize="small")
 plt.show()
