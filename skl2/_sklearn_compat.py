@@ -8,6 +8,7 @@ on.
 import numpy as np
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import _safe_split
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -25,6 +26,7 @@ __all__ = [
     "CallbackSupportMixin",
     "callback_context",
     "callbacks_of",
+    "held_out_rows",
     "remove_callbacks",
     "run_search",
     "set_labels",
@@ -71,6 +73,11 @@ def run_search(run, evaluate_candidates, callback_ctx):
     """
     context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
     run(evaluate_candidates, **context)
+
+
+def held_out_rows(estimator, X, y, train, test):
+    """X and y of the rows held out in a split, as a search gives them to a scorer."""
+    return _safe_split(estimator, X, y, test, train)
 
 
 def was_multilabel(estimator):

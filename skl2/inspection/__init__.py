@@ -1,10 +1,11 @@
-"""Looking into a fitted network: its optimality, its linear regime, its weights.
+"""Looking into a fitted network: its optimality, its uncertainty, its weights.
 
 The displays follow scikit-learn's conventions: ``from_estimator`` computes and draws,
 ``plot(ax=)`` draws (again) and returns the display. matplotlib is imported where
 something is drawn, and not before.
 """
 
+from skl2.inspection._intervals import prediction_interval, prediction_set
 from skl2.inspection._linear_regime import (
     LinearRegime,
     hidden_activations,
@@ -30,5 +31,7 @@ __all__ = [
     "linear_regime",
     "mc_dropout",
     "optimality",
+    "prediction_interval",
+    "prediction_set",
     "spread",
 ]

@@ -22,6 +22,7 @@ from skl2._estimators.parameters import (
 from skl2._sklearn_compat import RoutedSearchCV
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
+from skl2.model_selection._held_out_models import HeldOutModels
 from skl2.model_selection._one_standard_error import rows_of_one_walk
 from skl2.model_selection._scale_probe import Scale, probe_scale
 from skl2.model_selection._splits import count_rows, make_splits
@@ -112,6 +113,7 @@ class _Task:
     routed: Any
     began: float
     verbose: int
+    models: HeldOutModels
 
 
 class _AdaptiveSearch(RoutedSearchCV):
@@ -122,6 +124,7 @@ class _AdaptiveSearch(RoutedSearchCV):
 
     _shared_fits: Any
     _task: Any = None
+    scorer_: Any
     cv: Any
     verbose: Any
 
@@ -137,12 +140,14 @@ class _AdaptiveSearch(RoutedSearchCV):
             self.random_state,
             **routed.splitter.split,
         )
-        self._task = _Task(X, y, routed, began, int(self.verbose))
+        models = HeldOutModels(all_candidates=callable(self.refit))
+        self._task = _Task(X, y, routed, began, int(self.verbose), models)
         # A line a rung is printed here.
         self.verbose = max(0, int(self.verbose) - 1)
         self._shared_fits.records = [] if self.return_path else None
         try:
             super().fit(X, y, **params)
+            self._keep_held_out()
         finally:
             del self._task
             # Not to be pickled with the search.
@@ -150,6 +155,18 @@ class _AdaptiveSearch(RoutedSearchCV):
         if self.return_path:
             _add_path(self.cv_results_, self._shared_fits.records, self.n_splits_)
         return self
+
+    def _keep_held_out(self):
+        """Keep the models of the chosen candidate, for intervals and sets."""
+        self.scorer_ = getattr(self.scorer_, "scorer", self.scorer_)
+        task = self._task
+        self.held_out_ = task.models.of(
+            getattr(self, "best_index_", None),
+            self.cv,
+            task.X,
+            task.y,
+            task.routed.estimator.fit.get("sample_weight"),
+        )
 
     def routed_params(self, params):
         if self._task is not None:
@@ -163,6 +180,13 @@ class _AdaptiveSearch(RoutedSearchCV):
         return routed
 
     def _get_scorers(self):
+        scorers, name = self._scorers()
+        one = self.scoring is None or isinstance(self.scoring, str)
+        if self._task is not None and (one or callable(self.scoring)):
+            scorers = self._task.models.watched(scorers)
+        return scorers, name
+
+    def _scorers(self):
         if self.scoring is not None:
             return super()._get_scorers()
         _, network = find_network(self.estimator, self.network)
@@ -200,6 +224,12 @@ class _AdaptiveSearch(RoutedSearchCV):
                 candidate.walk.scores[position] = float(score)
             tried += rung
             self.completed_results_ = results
+            before = len(tried) - len(rung)
+            self._task.models.end_rung(
+                range(before, len(tried)),
+                self.n_splits_,
+                self._best_rank(results),
+            )
             pace.note(rung, results["mean_fit_time"][-len(rung) :])
             if self._task.verbose:
                 self._print(len(rung), *self._chosen(tried, results))
@@ -223,8 +253,12 @@ class _AdaptiveSearch(RoutedSearchCV):
         """(candidate, position) that `refit` chooses of those tried so far."""
         if callable(self.refit):
             return tried[self.refit(results)]
+        return tried[self._best_rank(results)]
+
+    def _best_rank(self, results):
+        """Number of the candidate with the best score."""
         ranks = results[self._score_name(results).replace("mean", "rank", 1)]
-        return tried[ranks.argmin()]
+        return int(ranks.argmin())
 
     def _score_name(self, results):
         """The column of the results that leads the walk."""
@@ -530,6 +564,11 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         Of `best_estimator_`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Of `best_estimator_`, if it has them.
+    held_out_ : list of HeldOut or None
+        For each split the chosen candidate's `model`, the `rows` held out from it,
+        their `y` and its `prediction`: what ``skl2.inspection.prediction_interval`` and
+        ``prediction_set`` need. None with several scorers, or where fits of the same
+        step have failed.
     completed_results_ : dict of ndarray
         `cv_results_` up to the last step that was completed, also if Ctrl-C or an error
         has ended the search.
