@@ -63,10 +63,10 @@ def prediction_interval(search, X, *, coverage=0.9):
     -----
     If training and future rows are exchangeable, a future y lies in its interval with a
     probability of at least `coverage` for a holdout, and of at least 2 coverage - 1 -
-    √(2/n) for folds, where it is near `coverage` in practice: over all x together, not
-    for each x. This takes λ as given. It was chosen on the same held-out rows, out of a
-    few dozen values, which makes their scores somewhat small; with few rows and many
-    candidates hold out rows of your own to see by how much.
+    2/(m + 1) for folds of m rows, where it is near `coverage` in practice: over all x
+    together, not for each x. This takes λ as given. It was chosen on the same held-out
+    rows, out of a few dozen values, which makes their scores somewhat small; with few
+    rows and many candidates hold out rows of your own to see by how much.
 
     Rows with weights count by them.
 
@@ -193,7 +193,6 @@ def _held_out(search, X, coverage, caller):
     check_is_fitted(search)
     if not isinstance(search, AlphaSearchCV):
         X = search._checked(X, reset=False)
-        search = search.search_
     held_out = search.held_out_
     if held_out is None:
         raise ValueError(

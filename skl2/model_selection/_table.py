@@ -199,6 +199,7 @@ class BaseTableEstimator(
         """
         first = self.search_
         self.best_score_ = float(first.best_score_)
+        self.held_out_ = first.held_out_
         alpha = best[self._alpha_name]
         if alpha == 0.0 or self.max_time is not None:
             # No λ to go with the longer training, or no time may be left.
@@ -224,6 +225,7 @@ class BaseTableEstimator(
         if not gain > LEAST_GAIN * abs(before):
             return lambda params: {}
         self.best_score_ += float(gain)
+        self.held_out_ = search.held_out_
         share = search.alpha_ / alpha
         name = self._alpha_name
         return lambda params: epochs | {name: share * params[name]}
@@ -407,6 +409,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
         λ of the best candidate.
     best_score_ : float
         Its mean score on rows held out, with the gain by a longer training.
+    held_out_ : list of HeldOut or None
+        The models of its folds, see ``AlphaSearchCV``.
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     n_features_in_ : int
@@ -612,6 +616,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         λ of the best candidate.
     best_score_ : float
         Its mean score on rows held out, with the gain by a longer training.
+    held_out_ : list of HeldOut or None
+        The models of its folds, see ``AlphaSearchCV``.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
