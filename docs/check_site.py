@@ -4,8 +4,9 @@
 
 Without a browser: every link to a page of the site leads to a file, and to an anchor in
 it. In Chromium, through Playwright: no page asks another host for anything or raises a
-JavaScript error, every formula is typeset, no picture is missing, and no page is wider
-than a phone. The browser is the one named by the environment variable CHROMIUM, a
+JavaScript error, every formula is typeset, no picture is missing, no page is wider than
+a phone, no name of a parameter is broken, the header has one line, and wide tables
+scroll. The browser is the one named by the environment variable CHROMIUM, a
 Chromium or Chrome on the PATH, or Playwright's own. Where there is none this says so,
 and that alone is a failure only with ``--require-browser``.
 """
@@ -23,7 +24,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
+TABLET = {"width": 1000, "height": 900}
+DESKTOP = {"width": 1400, "height": 900}
+# Height in pixels of a header of one line, at most.
+ONE_LINE = 90
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -112,6 +116,18 @@ STATE = """() => ({
   width: Math.max(document.documentElement.scrollWidth, ...[
     ...document.querySelectorAll('.bd-article-container')].map(
     e => innerWidth + e.scrollWidth - e.clientWidth)),
+  // The text of a name that is broken has rectangles in more than one line.
+  broken: [...document.querySelectorAll('dl.field-list dt > strong')].filter(e => {
+    const range = document.createRange();
+    range.selectNodeContents(e);
+    const tops = [...range.getClientRects()].map(r => Math.round(r.top));
+    return !e.textContent.includes(',') && new Set(tops).size > 1;
+  }).map(e => e.textContent),
+  header: document.querySelector('header.bd-header').offsetHeight,
+  // A table that is wider than its page has to scroll by itself.
+  cut: [...document.querySelectorAll('.bd-article table')].filter(
+    e => e.scrollWidth > e.clientWidth + 1
+      && getComputedStyle(e).overflowX != 'auto').length,
   wide: [...document.querySelectorAll('body *')].filter(
     e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(
     e => e.tagName + '.' + e.className),
@@ -125,7 +141,7 @@ LOADED = """async () => {
 
 
 def check_page(browser, root, site, path, screenshots):
-    """Faults of one page at desktop and phone width, and its number of formulas."""
+    """Faults of one page at each width, and its number of formulas."""
     name = path.relative_to(site).as_posix()
     faults, formulas = [], 0
     page = browser.new_page(viewport=DESKTOP)
@@ -141,7 +157,7 @@ def check_page(browser, root, site, path, screenshots):
     page.on("pageerror", lambda error: faults.append(f"JavaScript: {error}"))
     page.on("response", lambda r: r.ok or faults.append(f"{r.status}: {r.url}"))
     page.goto(root + name)
-    for view in (DESKTOP, PHONE):
+    for view in (DESKTOP, TABLET, PHONE):
         page.set_viewport_size(view)
         page.evaluate(LOADED)
         state = page.evaluate(STATE)
@@ -156,6 +172,12 @@ def check_page(browser, root, site, path, screenshots):
             faults.append(f"pictures missing: {state['missing']}")
         if state["width"] > view["width"]:
             faults.append(f"{label}: {state['width']} px wide, {state['wide']}")
+        if state["broken"]:
+            faults.append(f"{label}: names broken: {state['broken']}")
+        if state["header"] > ONE_LINE:
+            faults.append(f"{label}: the header is {state['header']} px high")
+        if state["cut"]:
+            faults.append(f"{label}: {state['cut']} tables cut off")
         if screenshots:
             file = screenshots / f"{name.replace('/', '_')}-{view['width']}.png"
             page.screenshot(path=file, full_page=True)
@@ -224,7 +246,8 @@ def main():
         faults += found
         print(
             f"Chromium {version}: {n_pages} pages with {n_formulas} formulas, at "
-            f"{DESKTOP['width']} and {PHONE['width']} px, {len(found)} faults, "
+            f"{DESKTOP['width']}, {TABLET['width']} and {PHONE['width']} px, "
+            f"{len(found)} faults, "
             f"{time.perf_counter() - start:.0f} s"
         )
     except NoBrowser as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from docutils import nodes
 from numpydoc.docscrape import NumpyDocString
 from sphinx.addnodes import pending_xref
+from sphinx.util.inspect import stringify_signature
 
 # The examples run in processes that import skl2 from the clone.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -114,6 +115,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     # The others are below "More": one line of a screen 1000 pixels wide.
     "header_links_before_dropdown": 5,
+    "navbar_persistent": ["search-button"],
     "show_toc_level": 2,
     "secondary_sidebar_items": ["page-toc"],
     "icon_links": [],
@@ -195,6 +197,13 @@ def adapt_docstring(app, what, name, obj, options, lines):
         inherit_sections(obj, lines)
 
 
+def show_constructor(app, what, name, obj, options, text, annotation):
+    """The signature of a class's ``__init__``; Sphinx prefers ``__new__``."""
+    if what != "class" or not obj.__module__.startswith("skl2"):
+        return None
+    return stringify_signature(signature(obj)), annotation
+
+
 def unlink(app, what, name, obj, options, lines):
     """Labels and terms of scikit-learn's documentation are not in this one."""
     text = re.sub(r":ref:`sphx_glr_\w+\.py`", "its gallery", "\n".join(lines))
@@ -241,6 +250,7 @@ def link_names(app, doctree):
 
 def setup(app):
     app.connect("doctree-read", link_names)
+    app.connect("autodoc-process-signature", show_constructor)
     # Before numpydoc, which rewrites the sections, and after it.
     app.connect("autodoc-process-docstring", adapt_docstring, priority=100)
     app.connect("autodoc-process-docstring", unlink, priority=900)
