@@ -30,7 +30,7 @@ SCHEMAS = {
 # Stages that run beside the others, which leave a core idle now and then.
 BESIDE = ["docs", "package"]
 # Stages that run only where they are named.
-ON_DEMAND = ["long", "bare", "nightly", "gallery"]
+ON_DEMAND = ["long", "recipes", "bare", "nightly", "gallery"]
 
 
 class Copy:
@@ -217,6 +217,13 @@ def package(workspace):
     keep(copy.folder / "dist", "DIST")
 
 
+def recipes(workspace):
+    """the recipes of the documentation, with the tools that they show"""
+    copy = workspace.copy("recipes")
+    copy.install("--editable", ".[recipes]", "pytest")
+    copy.module("pytest", "-q", "tests/test_docs.py", "-k", "examples_run")
+
+
 def bare(workspace):
     """tests without any package that skl2 does not need"""
     copy = workspace.copy("bare")
@@ -253,7 +260,7 @@ STAGES = {
     stage.__name__: stage
     for stage in (
         *(lint, tests, long, oracles, oldest, examples, docs, package),
-        *(bare, nightly, gallery),
+        *(recipes, bare, nightly, gallery),
     )
 }
 

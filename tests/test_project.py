@@ -52,6 +52,15 @@ def test_the_citation_has_the_version():
     assert re.search(r"^version: (.*)$", text, re.M)[1] == skl2.__version__
 
 
+def test_the_conda_recipe_has_version_and_requirements():
+    text = (ROOT / "conda/recipe.yaml").read_text()
+    assert f'version: "{skl2.__version__}"' in text
+    run = text[text.index("  run:") : text.index("tests:")]
+    named = re.findall(r"^    - (?!python )(\S+) (\S+)$", run, re.M)
+    assert [name + bound for name, bound in named] == PROJECT["project"]["dependencies"]
+    assert f'python_min: "{PROJECT["project"]["requires-python"][2:]}"' in text
+
+
 @pytest.fixture
 def release(tmp_path):
     """The files that a release is judged by, as they are to be: version 1.2.3."""
@@ -67,7 +76,7 @@ def release(tmp_path):
 
     edit("skl2/__init__.py", "^__version__ = .*$", '__version__ = "1.2.3"')
     edit("CITATION.cff", "^version: .*$", "version: 1.2.3\ndate-released: 2030-01-31")
-    edit("CHANGELOG.md", "^## Unreleased$", "## Unreleased\n\n## 1.2.3 - 2030-01-31")
+    edit("CHANGELOG.md", "^## 0.1.0 - unreleased$", "## 1.2.3 - 2030-01-31")
     for _ in PROJECT["project"]["urls"]:
         edit("pyproject.toml", r"(\w+ = \"https://)[\w.]+invalid/", r"\1there.org/")
     return tmp_path, edit, load(ROOT / "tools/check_release.py").problems
