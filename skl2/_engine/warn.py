@@ -4,17 +4,22 @@ import sys
 import warnings
 from pathlib import Path
 
+import joblib
 import sklearn
 
-# Frames inside of skl2, and frames of scikit-learn's callbacks between them.
+# Frames of skl2, and of the libraries that call it for the user: searches, pipelines.
 _INSIDE = (
     str(Path(__file__).parents[1]),
-    str(Path(sklearn.__file__).parent / "callback"),
+    str(Path(sklearn.__file__).parent),
+    str(Path(joblib.__file__).parent),
 )
 
 
 def warn(message, category=UserWarning):
-    """Warn at the innermost line that is outside of this package."""
+    """Warn at the innermost line that is outside of this package and of scikit-learn.
+
+    In a thread or a process of its own, where there is no such line, at the outermost.
+    """
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INSIDE):
         frame, level = frame.f_back, level + 1

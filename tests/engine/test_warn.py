@@ -3,9 +3,13 @@
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
 import skl2
+from skl2 import MLPClassifier
 from skl2._engine.warn import warn
 
 
@@ -36,3 +40,14 @@ def test_a_callback_of_the_user_is_the_innermost_line():
         run(callback)
     assert record[0].filename == __file__
     assert record[0].lineno == callback.__code__.co_firstlineno
+
+
+def test_frames_of_searches_and_pipelines_are_passed_over():
+    X, y = np.random.RandomState(0).rand(20, 2), np.arange(20) % 2
+    network = MLPClassifier(batch_size=50, max_iter=1, learning_rate="cosine")
+    search = GridSearchCV(make_pipeline(network), {}, cv=2)
+    with pytest.warns(UserWarning, match="`batch_size`") as record:
+        line = inspect.currentframe().f_lineno + 1
+        search.fit(X, y)
+    places = {(w.filename, w.lineno) for w in record}
+    assert places == {(__file__, line)}
