@@ -233,7 +233,7 @@ class _AdaptiveSearch(RoutedSearchCV):
             pace.note(rung, results["mean_fit_time"][-len(rung) :])
             if self._task.verbose:
                 self._print(len(rung), *self._chosen(tried, results))
-            if active is candidates:
+            if active is candidates and all(c.walk.scores for c in candidates):
                 active = sorted(candidates, key=lambda c: -c.walk.best_score)
                 active = active[: self.n_refine]
         else:
@@ -243,6 +243,9 @@ class _AdaptiveSearch(RoutedSearchCV):
     def _next_rung(self, active, tried, results):
         """(candidate, position) of what is tried next; [] at the end of all walks."""
         rung = [(c, p) for c in active for p in c.walk.next()]
+        if self.max_time is not None:
+            # One candidate at a time: the less is begun, the nearer the end is kept.
+            rung = [(c, p) for c, p in rung if c is rung[0][0]]
         if rung or not callable(self.refit):
             return rung
         # Another λ than the best may be chosen: it is enclosed, too.
@@ -536,9 +539,9 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         Number of best candidates whose λ is walked after the row of decades; None for
         all.
     max_time : float or None, default=None
-        Seconds. After the row of decades no step of the walk begins that, by the time
-        of the last one, would not end in time with the final fit; the best so far is
-        used, with a warning.
+        Seconds. With a limit one candidate is walked at a time. After the first row of
+        decades nothing begins that, by the time of what came before, would not end in
+        time with the final fit; the best so far is used, with a warning.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds.
 

@@ -206,10 +206,31 @@ def test_an_open_end_is_said():
 def test_max_time_takes_the_best_so_far():
     grid = {"mlp__hidden_layer_sizes": [(50,), (60,)]}
     search = AlphaSearchCV(pipeline(max_iter=40), grid, max_time=1e-3, random_state=0)
-    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 8"):
+    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 4"):
         search.fit(X, y)
-    assert len(search.cv_results_["params"]) == 8
+    assert len(search.cv_results_["params"]) == 4
     assert search.score(X, y) == search.best_estimator_.score(X, y)
+
+
+def test_time_enough_changes_no_score():
+    grid = {"mlp__hidden_layer_sizes": [(4,), (6,)], "mlp__activation": ["tanh"]}
+    options = {"random_state": 0, "n_refine": 1, "cv": 2}
+    hurried, plain = (
+        AlphaSearchCV(pipeline(), grid, max_time=limit, **options).fit(X, y)
+        for limit in (1e6, None)
+    )
+    scores = (
+        dict(
+            zip(
+                map(str, search.cv_results_["params"]),
+                search.cv_results_["mean_test_score"],
+                strict=True,
+            )
+        )
+        for search in (hurried, plain)
+    )
+    assert next(scores) == next(scores)
+    assert hurried.best_params_ == plain.best_params_
 
 
 class Interrupting:
