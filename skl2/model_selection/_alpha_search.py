@@ -245,7 +245,9 @@ class _AdaptiveSearch(RoutedSearchCV):
         rung = [(c, p) for c in active for p in c.walk.next()]
         if self.max_time is not None:
             # One candidate at a time: the less is begun, the nearer the end is kept.
-            rung = [(c, p) for c, p in rung if c is rung[0][0]]
+            # Those without any score come first.
+            turn = [c for c, _ in rung if not c.walk.scores] + [c for c, _ in rung]
+            rung = [(c, p) for c, p in rung if c is turn[0]]
         if rung or not callable(self.refit):
             return rung
         # Another λ than the best may be chosen: it is enclosed, too.
