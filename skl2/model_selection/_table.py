@@ -204,7 +204,7 @@ class BaseTableEstimator(
         self.best_score_ = float(first.best_score_)
         self.held_out_ = first.held_out_
         alpha = best[self._alpha_name]
-        if alpha == 0.0 or self.max_time is not None:
+        if plan.stretch == 1 or alpha == 0.0 or self.max_time is not None:
             # No λ to go with the longer training, or no time may be left.
             return lambda params: {}
         epochs = {self._name("max_iter"): plan.stretch * plan.n_epochs}
@@ -433,7 +433,7 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
     and kept in float64.
 
     The best candidate is then trained for four times as many epochs (twice as many from
-    1,500 rows on), with λ and less. If rows held out gain more than 1 % of the loss,
+    1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
     the final networks are trained as long. With `max_time` this step is left out.
 
     Folds are drawn by row: integer weights and repeated rows give the same model only
@@ -639,7 +639,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     and kept in float64.
 
     The best candidate is then trained for four times as many epochs (twice as many from
-    1,500 rows on), with λ and less. If rows held out gain more than 1 % of the loss,
+    1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
     the final networks are trained as long. With `max_time` this step is left out.
 
     Folds are drawn by row: integer weights and repeated rows give the same model only
