@@ -101,6 +101,8 @@ sphinx_gallery_conf = {
     # Names in the code link to the reference.
     "doc_module": ("skl2",),
     "reference_url": {"skl2": None},
+    # The page of a class shows the examples that use it.
+    "backreferences_dir": "generated/backreferences",
     "within_subsection_order": GalleryOrder,
     # An example that fails or warns of a mistake in itself is a failure of the build.
     "abort_on_example_error": False,
