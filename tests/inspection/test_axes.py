@@ -6,7 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from matplotlib import pyplot  # noqa: E402
 from sklearn.datasets import load_wine
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import StandardScaler, scale
@@ -20,12 +19,9 @@ from skl2.inspection import (
 )
 from skl2.model_selection import RegularizationPath
 
-matplotlib = pytest.importorskip("matplotlib")
-
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 X, y = load_wine(return_X_y=True)
-
-
 X = scale(X)
 
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot  # noqa: E402
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import scale
@@ -10,9 +9,9 @@ from sklearn.preprocessing import scale
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.inspection import LossCurveDisplay
 
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
 X, y = load_wine(return_X_y=True)
-
-
 X = scale(X)
 
 

@@ -16,17 +16,9 @@ from skl2.model_selection import (
     regularization_path,
 )
 
-matplotlib = pytest.importorskip("matplotlib")
-
-
-matplotlib.use("Agg")
-
-
-from matplotlib import pyplot  # noqa: E402
+pyplot = pytest.importorskip("matplotlib.pyplot")
 
 X, y = load_wine(return_X_y=True)
-
-
 X = scale(X)
 
 
