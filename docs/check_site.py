@@ -82,6 +82,17 @@ MUST_HAVE = (
 )
 
 
+def unlinked_names(site):
+    """Faults of the start page, whose class names are to link to the reference."""
+    links = Page(site / "index.html").links
+    names = ("MLPClassifier", "model_selection.MLPClassifierCV", "export.compress")
+    return [
+        f"index.html: {name} is no link to the reference"
+        for name in names
+        if not any(link.startswith(f"generated/skl2.{name}.html") for link in links)
+    ]
+
+
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
@@ -234,6 +245,7 @@ def main():
     args = parser.parse_args()
     site = args.site.resolve()
     faults = [f"{n}: no such page" for n in MUST_HAVE if not (site / n).is_file()]
+    faults = faults or unlinked_names(site)
     broken, n_links = broken_links(site)
     faults += [f"{page}: leads nowhere: {link}" for page, link in broken]
     print(f"{n_links} links on {len(pages_of(site))} pages, {len(broken)} broken")
