@@ -110,3 +110,22 @@ def assert_same_search(ours, theirs):
         assert same(getattr(ours, name, None), getattr(theirs, name, None)), name
     if "best_estimator_" in vars(theirs):
         assert_same_networks(ours.best_estimator_, theirs.best_estimator_)
+
+
+class Recorder:
+    """A callback that notes every task of a fit."""
+
+    def __init__(self):
+        self.events = []
+
+    def setup(self, estimator, context):
+        self.events.append(("setup", context.task_name))
+
+    def teardown(self, estimator, context):
+        self.events.append(("teardown", context.task_name))
+
+    def on_fit_task_begin(self, estimator, context, **kwargs):
+        self.events.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, **kwargs):
+        self.events.append(("end", context.task_name, context.task_id))

@@ -24,6 +24,7 @@ from scipy.stats import loguniform
 from searches import (
     ALPHAS,
     Classifier,
+    Recorder,
     assert_same_networks,
     assert_same_search,
     fitted_networks,
@@ -1102,25 +1103,6 @@ def test_ctrl_c_ends_the_training(n_jobs, endless, two_threads):
         assert time.monotonic() < start + 60
         time.sleep(0.01)
     assert traces_of_shared_fits(search) == []
-
-
-class Recorder:
-    """A callback that notes every task of a fit."""
-
-    def __init__(self):
-        self.events = []
-
-    def setup(self, estimator, context):
-        self.events.append(("setup", context.task_name))
-
-    def teardown(self, estimator, context):
-        self.events.append(("teardown", context.task_name))
-
-    def on_fit_task_begin(self, estimator, context, **kwargs):
-        self.events.append(("begin", context.task_name, context.task_id))
-
-    def on_fit_task_end(self, estimator, context, **kwargs):
-        self.events.append(("end", context.task_name, context.task_id))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_matrix
+from searches import Recorder
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris, make_friedman1
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -268,3 +269,25 @@ def test_folds_by_the_number_of_rows(n_rows, n_folds):
     reg = MLPRegressorCV(**params).fit(X, X[:, 0])
     assert reg.search_.n_splits_ == n_folds
     assert {len(held_out) for _, held_out in reg.search_.cv} <= {n_rows // 5, 100}
+
+
+def test_verbose_and_callbacks_tell_of_the_search(capsys):
+    pytest.importorskip("sklearn.callback")
+    X, y = mixed()
+    recorder = Recorder()
+    clf = MLPClassifierCV(**QUICK, verbose=1).set_callbacks(recorder)
+    clf.fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    n_candidates = len(clf.search_.cv_results_["params"])
+    told = [
+        int(line.split()[1]) for line in lines if line.startswith("[AlphaSearchCV]")
+    ]
+    assert sum(told) == n_candidates
+    names = [event[1] for event in recorder.events if event[0] == "begin"]
+    # A task for each candidate and split.
+    assert len(names) >= n_candidates * clf.search_.n_splits_
+    begun, ended = (
+        sorted(event[1:] for event in recorder.events if event[0] == kind)
+        for kind in ("begin", "end")
+    )
+    assert begun == ended
