@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl2._engine.losses import (
     BinaryLogLoss,
+    Gaussian,
     HalfPoisson,
     HalfSquaredError,
     Loss,
@@ -201,7 +202,7 @@ def to_sklearn(estimator):
     exported : sklearn.neural_network.MLPClassifier or MLPRegressor
         With the parameters that scikit-learn has too, `alpha` where the penalty is L2
         with one λ. `partial_fit` and warm fits go on from the weights; the optimizer
-        starts anew.
+        starts anew. Of the loss 'gaussian' it has the means alone.
 
     Raises
     ------
@@ -235,6 +236,8 @@ def to_sklearn(estimator):
     exported.intercepts_ = [b.copy() for b in estimator.intercepts_]
     for name in ("n_layers_", "n_outputs_", "out_activation_", "n_features_in_"):
         setattr(exported, name, getattr(estimator, name))
+    if isinstance(estimator._fitted_loss, Gaussian):
+        _keep_the_means(exported)
     for name in ("feature_names_in_", "n_iter_", "t_", "loss_", "loss_curve_"):
         if hasattr(estimator, name):
             setattr(exported, name, deepcopy(getattr(estimator, name)))
@@ -242,6 +245,13 @@ def to_sklearn(estimator):
     if classifier:
         set_labels(exported, estimator.classes_, estimator._targets.multilabel)
     return exported
+
+
+def _keep_the_means(exported):
+    """Drop the outputs of the variances, which come after those of the means."""
+    exported.n_outputs_ //= 2
+    exported.coefs_[-1] = exported.coefs_[-1][:, : exported.n_outputs_].copy()
+    exported.intercepts_[-1] = exported.intercepts_[-1][: exported.n_outputs_].copy()
 
 
 def _common_parameters(estimator, kind):
@@ -339,7 +349,8 @@ def to_torch(estimator, *, link=False):
     link : bool, default=False
         False: the module puts out raw predictions (logits), as torch's losses expect.
         True: with the inverse link behind them: probabilities (one column for two
-        classes), the mean for 'poisson', or quantiles in their order.
+        classes), the mean for 'poisson' and 'gaussian', or quantiles in their
+        order.
 
     Returns
     -------
@@ -387,7 +398,13 @@ def to_torch(estimator, *, link=False):
             "sort": [_module(nn, "Sort", lambda raw: raw.sort(dim=1).values)],
         }
         modules += links[estimator.out_activation_]
+        if isinstance(estimator._fitted_loss, Gaussian):
+            modules.append(_module(nn, "Mean", _first_half))
     return nn.Sequential(*modules)
+
+
+def _first_half(raw):
+    return raw[:, : raw.shape[1] // 2]
 
 
 def _module(nn: Any, name, function):

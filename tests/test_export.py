@@ -365,3 +365,18 @@ def test_quantiles_go_where_they_stay_sorted():
     for quantile in (0.4, [0.4]):
         one = fit_quietly(three.set_params(quantile=quantile), X, y)
         assert_allclose(to_sklearn(one).predict(far), one.predict(far).ravel())
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_of_a_gaussian_the_means_are_exported(n_targets):
+    y = X[:, 0] * X[:, 1] if n_targets == 1 else X[:, :2] * X[:, 1:3]
+    reg = fit_quietly(MLPRegressor("gaussian", (8,), max_iter=20), X, y)
+    theirs = to_sklearn(reg)
+    assert_allclose(theirs.predict(X), reg.predict(X), rtol=1e-10)
+    assert theirs.n_outputs_ == n_targets
+    fit_quietly(theirs, X, y, method="partial_fit")
+    small = compress(reg).estimator
+    assert_allclose(small.predict(X, return_std=True), reg.predict(X, return_std=True))
+    torch = pytest.importorskip("torch")
+    means = to_torch(reg, link=True)(torch.from_numpy(X)).detach().numpy()
+    assert_allclose(means.reshape(y.shape), reg.predict(X), rtol=1e-10)

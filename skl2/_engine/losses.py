@@ -34,16 +34,18 @@ class Loss:
     """
 
     out_activation = "identity"
+    # What the first epochs of a stochastic solver minimise instead, if not the loss.
+    lead: "Loss | None" = None
 
     def n_outputs(self, n_targets):
         """Outputs of a network for so many targets."""
         return n_targets
 
-    def smoothed(self, y, weight):
+    def stages(self, y, weight):
         """Losses that a full-batch solver minimises one after another.
 
-        This one where it is smooth. Else smooth upper bounds of it that come closer and
-        closer; the arguments are those of ``constant``.
+        This one as a rule. Smooth upper bounds that come closer and closer to one that
+        is not smooth. The arguments are those of ``constant``.
         """
         return [self]
 
@@ -229,7 +231,7 @@ class Pinball(Loss):
                 "give one quantile as a float."
             )
 
-    def smoothed(self, y, weight):
+    def stages(self, y, weight):
         # How far the targets are from the best constant sets the unit of the widths.
         distance = np.abs(y - self.constant(y, weight))
         unit = np.average(distance, axis=1, weights=weight)[:, np.newaxis]
@@ -276,6 +278,95 @@ class SmoothPinball(Pinball):
         scratch *= 0.5
         scratch += tilt
         raw[...] = scratch
+
+
+class Gaussian(Loss):
+    """L = (s + (m - y)² exp(-s)) / 2, minus the log-likelihood of N(m, exp(s)).
+
+    Without its constant log(2π)/2. The outputs are the means m of all targets, then raw
+    log-variances r of all, with bounds, s = B tanh(r / B): exp(s) is between exp(-B)
+    and exp(B). Nix & Weigend, "Estimating the mean and variance of the target
+    probability distribution", 1994.
+    """
+
+    # B.
+    BOUND = 10.0
+
+    @property
+    def lead(self):  # type: ignore[override]
+        return GaussianMean()
+
+    def n_outputs(self, n_targets):
+        return 2 * n_targets
+
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
+        d = raw.shape[1] // 2
+        mean, log_variance = raw[:, :d], raw[:, d:]
+        square, s = scratch[:, :d], scratch[:, d:]
+        total, precision = spare[:, :d], spare[:, d:]
+        mean -= y
+        self._bounded(log_variance, out=s)
+        np.negative(s, out=precision)
+        np.exp(precision, out=precision)
+        np.multiply(mean, mean, out=square)
+        square *= precision
+        np.add(square, s, out=total)
+        _sum_outputs(total, pointwise)
+        pointwise *= 0.5
+        mean *= precision
+        # (1 - square)/2 times ds/dr = 1 - (s/B)².
+        s *= 1.0 / self.BOUND
+        np.multiply(s, s, out=s)
+        np.subtract(1.0, s, out=s)
+        np.subtract(1.0, square, out=log_variance)
+        log_variance *= s
+        log_variance *= 0.5
+
+    def _bounded(self, r, out):
+        np.multiply(r, 1.0 / self.BOUND, out=out)
+        np.tanh(out, out=out)
+        out *= self.BOUND
+        return out
+
+    def constant(self, y, weight):
+        mean = np.average(y, axis=1, weights=weight)[:, np.newaxis]
+        variance = np.average((y - mean) ** 2, axis=1, weights=weight)[:, np.newaxis]
+        least = np.exp(-self.BOUND)
+        s = np.log(np.clip(variance, 1.001 * least, 0.999 / least))
+        return np.concatenate([mean, self.BOUND * np.arctanh(s / self.BOUND)])
+
+    def predict(self, raw):
+        """The means, a part of `raw`."""
+        return raw[:, : raw.shape[1] // 2]
+
+    def std(self, raw):
+        """The standard deviations, from raw predictions."""
+        r = raw[:, raw.shape[1] // 2 :]
+        return np.exp(0.5 * self._bounded(r, out=np.empty_like(r)))
+
+    def stages(self, y, weight):
+        return [self.lead, self]
+
+
+class GaussianMean(Gaussian):
+    """L = (m - y)² / 2: ``Gaussian`` with all variances 1, whatever the outputs say.
+
+    To begin with it finds the mean before the variance explains it away.
+    """
+
+    lead = None
+
+    def _pointwise(self, raw, y, pointwise, scratch, spare):
+        d = raw.shape[1] // 2
+        raw[:, :d] -= y
+        raw[:, d:] = 0.0
+        np.multiply(raw, raw, out=scratch)
+        _sum_outputs(scratch, pointwise)
+        pointwise *= 0.5
+
+    def constant(self, y, weight):
+        mean = np.average(y, axis=1, weights=weight)[:, np.newaxis]
+        return np.concatenate([mean, np.zeros_like(mean)])
 
 
 class HalfPoisson(Loss):
@@ -369,4 +460,5 @@ REGRESSION_LOSSES = {
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "quantile": Pinball,
+    "gaussian": Gaussian,
 }

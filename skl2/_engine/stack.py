@@ -42,6 +42,8 @@ from skl2._engine.strata import splittable_strata
 from skl2._engine.threads import blas_threads_for
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
+# Share of `max_iter` in which the lead of a loss is trained.
+LEAD_SHARE = 0.25
 
 
 def content_key(value) -> Hashable:
@@ -361,10 +363,10 @@ def _train_lbfgs(problem, member, listeners):
     settings = problem.settings
     objective = make_objective(problem, [member])
     theta = _initial_theta(objective.network, [member], [member.random_state]).copy()
-    losses = problem.loss.smoothed(*problem.data.targets())
+    losses = problem.loss.stages(*problem.data.targets())
     result = None
     for n_left in range(len(losses), 0, -1):
-        # The smooth losses share the iterations.
+        # The losses share the iterations.
         n_done = 0 if result is None else result.n_iter
         max_iter = (settings.max_iter - n_done) // n_left
         if max_iter == 0:
@@ -394,7 +396,7 @@ def _minimize(objective):
 
 
 def _report_own_loss(objective, loss, theta, result):
-    """Let the result end with J of the loss itself, not of a smooth loss above it."""
+    """Let the result end with J of the loss itself, not of one in its place."""
     objective.loss = loss
     objective.bind(theta)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -446,6 +448,7 @@ def _train_stochastic(problem, members, listeners):
         constraint=constraint,
         folding=_make_folding(problem, members, rows, objective.network),
         listeners=listeners,
+        n_lead=_lead_epochs(problem, members[0]),
         watched=_watched(problem, members[0]),
     )
     if members[0].progress is not None:
@@ -457,6 +460,14 @@ def _train_stochastic(problem, members, listeners):
             noise[0] if noise else None,
         )
     return results
+
+
+def _lead_epochs(problem, member):
+    """Epochs in which the lead of the loss is trained: none in a run that continues."""
+    settings = problem.settings
+    if problem.loss.lead is None or settings.partial or member.theta is not None:
+        return 0
+    return int(LEAD_SHARE * settings.max_iter)
 
 
 def _watched(problem, member):

@@ -146,7 +146,16 @@ COMMON = {
 }
 
 REGRESSOR = COMMON | {
-    "loss": [Choice("squared_error", "poisson", "absolute_error", "huber", "quantile")],
+    "loss": [
+        Choice(
+            "squared_error",
+            "poisson",
+            "absolute_error",
+            "huber",
+            "quantile",
+            "gaussian",
+        )
+    ],
     "huber_delta": [Number(Real, "(0, inf)")],
     "quantile": [Number(Real, "(0, 1)"), Increasing(Number(Real, "(0, 1)"))],
 }

@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skl2._engine.losses import REGRESSION_LOSSES, Huber, Pinball
+from skl2._engine.losses import REGRESSION_LOSSES, Gaussian, Huber, Pinball
 from skl2._estimators import parameters
 from skl2._estimators.base import BaseMLP
 from skl2._estimators.targets import RealTargets, goodness
@@ -25,14 +25,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson', 'absolute_error', 'huber', 'quantile'}, \
-            default='squared_error'
+    loss : {'squared_error', 'poisson', 'absolute_error', 'huber', 'quantile', \
+            'gaussian'}, default='squared_error'
         L, summed over the outputs: (ŷ - y)²/2; half the Poisson deviance (y >= 0, ŷ =
         exp(raw)); \\|ŷ - y\\|; (ŷ - y)²/2 where \\|ŷ - y\\| <= δ, else
         δ(\\|ŷ - y\\| - δ/2); the pinball loss max(q (y - ŷ), (1 - q)(ŷ - y)) of each
         `quantile` q. For 'quantile' 'lbfgs' minimises smooth losses above it, the last
         of which exceeds it by 0.00025 of the targets' mean distance to the best
-        constant at most; J is that of the pinball loss.
+        constant at most; J is that of the pinball loss. 'gaussian', for a standardized
+        y: a mean ŷ and a variance σ² in (e⁻¹⁰, e¹⁰), (log σ² + (y - ŷ)²/σ²)/2, see
+        ``predict``; the first quarter of `max_iter` (half, for 'lbfgs') trains the mean
+        alone, with σ = 1.
 
     hidden_layer_sizes : array-like of int, default=(100,)
         Units of each hidden layer; () makes a linear model, whose J is convex.
@@ -174,7 +177,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     scoring : 'loss', str, callable or None, default=None
         What `early_stopping` watches: minus the mean loss, a scorer of scikit-learn
         (its name or ``scorer(estimator, X, y)``), or R² (for 'quantile' D², see
-        ``score``).
+        ``score``; for 'gaussian' minus the mean loss).
 
     n_estimators : int, default=1
         K, the number of networks, which are trained together and differ in their
@@ -375,23 +378,53 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._fit(X, y, sample_weight, partial=True)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return the standard deviation of the targets as well, for
+            `loss='gaussian'`.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             For a list of quantiles one column each, not falling from left to right.
+        std : ndarray of the shape of y, if `return_std`
+            Of an average of networks √(mean of σ² + variance of ŷ), over the networks:
+            the noise of the targets and the doubt about the mean together.
         """
+        check_is_fitted(self)
+        if return_std:
+            return self._mean_and_std(X)
         raw = self._raw_predict(X)
         prediction = self._fitted_loss.predict(raw.T[np.newaxis])[0]
         if getattr(self._fitted_loss, "listed", False):
             return prediction.T
         return self._targets.decode(prediction)
+
+    def _mean_and_std(self, X):
+        if not isinstance(self._fitted_loss, Gaussian):
+            raise ValueError(
+                "return_std=True needs a fit with loss='gaussian', which estimates the "
+                "standard deviation."
+            )
+        means, variances = [], []
+        for network in self.estimators_:
+            raw = network._raw_predict(X).T[np.newaxis]
+            means.append(self._fitted_loss.predict(raw)[0])
+            variances.append(self._fitted_loss.std(raw)[0] ** 2)
+        # The law of total variance.
+        variance = np.mean(variances, axis=0) + np.var(means, axis=0)
+        mean = np.mean(means, axis=0)
+        return self._targets.decode(mean), self._targets.decode(np.sqrt(variance))
+
+    def _score(self, data):
+        # R² does not see the variance.
+        likelihood = self.loss == "gaussian" and self.scoring is None
+        return None if likelihood else super()._score(data)
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; for 'quantile' D² of the pinball loss.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone, is_classifier
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import ParameterGrid
 
 from skl2._engine.warn import warn
@@ -191,6 +192,7 @@ class _AdaptiveSearch(RoutedSearchCV):
             return super()._get_scorers()
         _, network = find_network(self.estimator, self.network)
         if not is_classifier(self.estimator):
+            _check_gaussian(self.estimator, network)
             return HeldOutLoss.of(network), "score"
         if not hasattr(self.estimator, "predict_proba"):
             raise ValueError(
@@ -324,6 +326,16 @@ class _AdaptiveSearch(RoutedSearchCV):
             f"[AlphaSearchCV] {n_candidates} candidates on {self.n_splits_} split(s), "
             f"{seconds:.1f} s; best so far {candidate.walk.scores[position]:.6g} "
             f"with {candidate.at(position)}"
+        )
+
+
+def _check_gaussian(estimator, network):
+    """Raise a ValueError if an estimator does not hand on the standard deviation."""
+    if network.loss == "gaussian" and isinstance(estimator, TransformedTargetRegressor):
+        raise ValueError(
+            "scoring=None needs the standard deviations of loss='gaussian', which "
+            "TransformedTargetRegressor does not transform: standardize y before the "
+            "search, or give a scorer, such as scoring='r2'."
         )
 
 

@@ -14,8 +14,9 @@ class HeldOutLoss:
 
     The log-loss of classes (for several labels or outputs their sum), and for numbers
     the loss that the network is trained with: mean squared or absolute error, Poisson
-    deviance, Huber's or the pinball loss, in the units of y, the mean over several
-    outputs or quantiles.
+    deviance, Huber's or the pinball loss, in the units of y, or half the deviance of a
+    normal distribution, log σ + (y - μ)²/2σ²; the mean over several outputs or
+    quantiles.
 
     Unlike ``'neg_log_loss'`` it needs neither all classes in the held-out rows nor all
     of them in the training rows: a class that is not known has the probability 0.
@@ -59,9 +60,17 @@ class HeldOutLoss:
         y = y.toarray() if issparse(y) else np.asarray(y)
         if self.loss == "log_loss":
             losses = _log_losses(estimator, X, y)
+        elif self.loss == "gaussian":
+            losses = self._gaussian(y, *estimator.predict(X, return_std=True))
         else:
             losses = self._losses(y, estimator.predict(X))
         return -float(np.average(losses, weights=sample_weight))
+
+    def _gaussian(self, y, mean, std):
+        """The losses of each row, see ``_losses``, of means and deviations."""
+        mean, std = (np.asarray(a, np.float64).reshape(len(y), -1) for a in (mean, std))
+        losses = np.log(std) + 0.5 * ((y.reshape(mean.shape) - mean) / std) ** 2
+        return losses.mean(axis=1)
 
     def _losses(self, y, predicted):
         """The mean over the outputs of each row's losses, shape (n_rows,)."""

@@ -63,7 +63,10 @@ COMMON = {
     "random_state": [Seed()],
     "verbose": [Verbosity()],
 }
-REGRESSOR = COMMON | {name: parameters.REGRESSOR[name] for name in ("loss", "quantile")}
+REGRESSOR = COMMON | {
+    "loss": [Choice("squared_error", "poisson", "absolute_error", "huber", "quantile")],
+    "quantile": parameters.REGRESSOR["quantile"],
+}
 
 # Share of `max_time` that is left to the search; the rest is for the final networks.
 SEARCH_TIME = 0.7

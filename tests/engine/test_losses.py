@@ -5,6 +5,7 @@ import pytest
 import scipy.special as special
 from helpers import DTYPES, LOSSES, Recorded, targets
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn.metrics import (
     log_loss,
     mean_absolute_error,
@@ -13,7 +14,15 @@ from sklearn.metrics import (
     mean_squared_error,
 )
 
-from skl2._engine.losses import REGRESSION_LOSSES, WIDTHS, Huber, Pinball, SmoothPinball
+from skl2._engine.losses import (
+    REGRESSION_LOSSES,
+    WIDTHS,
+    Gaussian,
+    GaussianMean,
+    Huber,
+    Pinball,
+    SmoothPinball,
+)
 from skl2._engine.network.network import LossWorkspace
 
 losses = pytest.mark.parametrize("name", LOSSES)
@@ -62,7 +71,8 @@ def metric(name, raw, y, weight):
 
 
 def test_every_regression_loss_is_tested():
-    assert set(REGRESSION_LOSSES) <= set(LOSSES)
+    # The normal distribution has two outputs a target, and laws of its own below.
+    assert set(REGRESSION_LOSSES) <= set(LOSSES) | {"gaussian"}
 
 
 @losses
@@ -177,13 +187,13 @@ def test_the_smooth_losses_do_not_depend_on_the_unit_of_y(weighted):
     pinball = Pinball(QUANTILES, listed=True)
     rng = np.random.RandomState(0)
     y, weight = rng.standard_normal((1, 15)), rng.rand(15) if weighted else None
-    widths = [loss.half_width for loss in pinball.smoothed(y, weight)]
-    larger = [loss.half_width for loss in pinball.smoothed(8.0 * y + 3.0, weight)]
+    widths = [loss.half_width for loss in pinball.stages(y, weight)]
+    larger = [loss.half_width for loss in pinball.stages(8.0 * y + 3.0, weight)]
     assert_allclose(larger, 8.0 * np.array(widths), rtol=1e-12)
     distance = np.abs(y - pinball.constant(y, weight))
     unit = np.average(distance, axis=1, weights=weight)
     assert_allclose(np.array(widths)[..., 0], np.outer(WIDTHS, unit), rtol=1e-12)
-    constant = pinball.smoothed(np.ones((1, 4)), None)
+    constant = pinball.stages(np.ones((1, 4)), None)
     assert all((loss.half_width > 0).all() for loss in constant)
 
 
@@ -204,6 +214,80 @@ def test_half_the_absolute_error_is_the_pinball_loss_of_the_median():
     expected = evaluate("absolute_error", raw, y)
     assert_allclose(value, 0.5 * expected[0], rtol=1e-14)
     assert_array_equal(grad, 0.5 * expected[1])
+
+
+def gaussian_problem(dtype=np.float64):
+    """Raw predictions of two targets, some variances near their bounds."""
+    rng = np.random.RandomState(0)
+    raw = rng.standard_normal((3, 4, 11)).astype(dtype)
+    raw[:, 2:, :4] *= 12.0
+    return raw, rng.standard_normal((2, 11)).astype(dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gaussian_loss_is_that_of_the_normal_density(weighted, dtype):
+    raw, y = gaussian_problem(dtype)
+    weight = (np.arange(11) % 3 + 0.5).astype(dtype) if weighted else None
+    value, grad = evaluate(None, raw, y, weight, loss=Gaussian())
+    assert value.dtype == np.float64 and grad.dtype == dtype
+    mean, std = Gaussian().predict(raw), Gaussian().std(raw)
+    assert_array_equal(mean, raw[:, :2])
+    bounds = np.exp(np.array([-0.5, 0.5]) * Gaussian.BOUND)
+    assert (std >= bounds[0] * (1 - 1e-6)).all()
+    assert (std <= bounds[1] * (1 + 1e-6)).all()
+    density = stats.norm.logpdf(y, mean, std) + np.log(2 * np.pi) / 2
+    expected = -(density.sum(axis=1) @ (np.ones(11) if weight is None else weight))
+    assert_allclose(value, expected, rtol=1e-12 if dtype == np.float64 else 1e-5)
+
+
+@pytest.mark.parametrize("loss", [Gaussian(), GaussianMean()])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gaussian_gradients_are_those_of_the_value(loss, weighted):
+    raw, y = gaussian_problem()
+    weight = np.arange(11) % 3 + 0.5 if weighted else None
+    _, grad = evaluate(None, raw, y, weight, 0.7, loss=loss)
+    h, numeric = 1e-6, np.empty_like(raw)
+    for o, i in np.ndindex(*raw.shape[1:]):
+        step = np.zeros_like(raw)
+        step[:, o, i] = h
+        above, _ = evaluate(None, raw + step, y, weight, 0.7, loss=loss)
+        below, _ = evaluate(None, raw - step, y, weight, 0.7, loss=loss)
+        numeric[:, o, i] = (above - below) / (2 * h)
+    assert_allclose(grad, numeric, rtol=2e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [Gaussian(), GaussianMean()])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_best_constant_has_no_gradient(loss, weighted):
+    _, y = gaussian_problem()
+    weight = np.arange(11) % 3 + 0.5 if weighted else None
+    best = loss.constant(y, weight)
+    assert best.shape == (4, 1)
+    _, grad = evaluate(None, np.tile(best, (1, 1, 11)), y, weight, loss=loss)
+    assert_allclose(grad.sum(axis=2), 0.0, atol=1e-12)
+    # A target that does not vary has the least variance.
+    assert np.isfinite(loss.constant(np.ones((1, 3)), None)).all()
+
+
+def test_gaussian_losses_of_float32_never_meet_float64():
+    raw, y = gaussian_problem(np.float32)
+    for loss in (Gaussian(), GaussianMean()):
+        log = []
+        arrays = [Recorded(a.copy(), log) for a in (raw, y, raw[:, :1], raw, raw)]
+        loss._pointwise(*arrays)
+        loss.std(arrays[3])
+        assert log == []
+
+
+def test_the_lead_of_the_gaussian_loss_is_half_the_squared_error_of_the_mean():
+    raw, y = gaussian_problem()
+    value, grad = evaluate(None, raw, y, loss=Gaussian().lead)
+    expected, expected_grad = evaluate("squared_error", raw[:, :2], y)
+    assert_allclose(value, expected, rtol=1e-14)
+    assert_allclose(grad, np.concatenate([expected_grad, 0 * expected_grad], axis=1))
+    first, last = Gaussian().stages(y, None)
+    assert (type(first), type(last)) == (GaussianMean, Gaussian)
 
 
 # loss, raw predictions and targets (outputs of one row), value, gradient. A Poisson

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from helpers import fit_quietly
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize
+from scipy.stats import norm
 from sklearn.linear_model import (
     HuberRegressor,
     PoissonRegressor,
@@ -66,8 +68,8 @@ def test_huber_of_a_large_delta_is_the_squared_error():
 QUANTILES = [0.1, 0.5, 0.9]
 # Rates that are large enough for a linear model in the units of Y.
 STOCHASTIC = {
-    "adam": {"learning_rate_init": 0.03},
-    "adamw": {"learning_rate_init": 0.03},
+    "adam": {"learning_rate_init": 0.1},
+    "adamw": {"learning_rate_init": 0.1},
     "sgd": {"learning_rate_init": 0.3, "momentum": 0.0},
 }
 
@@ -98,7 +100,7 @@ def objectives(estimator, y, quantiles, alpha, weight=None):
 @pytest.mark.parametrize("alpha", [0.0, 0.05])
 @pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
 def test_linear_quantiles_are_those_of_the_quantile_regressor(solver, alpha, weighted):
-    weight = RNG.randint(0, 3, len(X)).astype(float) if weighted else None
+    weight = np.arange(len(X)) % 3 if weighted else None
     m = len(X) if weight is None else weight.sum()
     ours = quantile_regressor(solver, alpha=2 * m * alpha, quantile=QUANTILES)
     ours = fit_quietly(ours, X, Y, weight)
@@ -214,3 +216,108 @@ def test_listeners_stop_all_smooth_losses():
         assert heard == [(n, n) for n in range(1, stop + 1)]
         assert result.n_iter == stop
         assert result.converged
+
+
+# The standard deviation grows by e from one end to the other.
+WIDE = RNG.uniform(-1, 1, (400, 1))
+NOISY = WIDE[:, 0] + np.exp(0.5 * WIDE[:, 0] - 1.0) * RNG.standard_normal(400)
+
+
+def gaussian(**params):
+    defaults = {"random_state": 0, "learning_rate": "cosine", "max_iter": 200}
+    defaults |= {"learning_rate_init": 0.01, "n_iter_no_change": np.inf}
+    return MLPRegressor("gaussian", **defaults | params)
+
+
+def negative_log_likelihood(parameters, alpha, X, y, weight):
+    """J of a linear mean and a linear log-variance; L2 on both slopes."""
+    slopes, intercepts = parameters[:2], parameters[2:]
+    mean, r = (X @ slopes[np.newaxis] + intercepts).T
+    s = 10 * np.tanh(r / 10)
+    losses = -norm.logpdf(y, mean, np.exp(s / 2)) - np.log(2 * np.pi) / 2
+    penalty = alpha / (2 * weight.sum()) * np.sum(slopes**2)
+    return np.average(losses, weights=weight) + penalty
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_linear_gaussian_is_the_most_likely_one(solver, weighted):
+    weight = np.arange(400) % 3 if weighted else np.ones(400)
+    exact = {"tol": 1e-10, "max_iter": 500}
+    params = exact if solver == "lbfgs" else {"learning_rate_init": 0.1}
+    ours = gaussian(hidden_layer_sizes=(), solver=solver, alpha=2.0, **params)
+    fit_quietly(ours, WIDE, NOISY, weight)
+    start = np.zeros(4)
+    theirs = minimize(
+        negative_log_likelihood, start, (2.0, WIDE, NOISY, weight), tol=1e-8
+    )
+    mean, std = ours.predict(WIDE, return_std=True)
+    expected, r = (WIDE @ theirs.x[np.newaxis, :2] + theirs.x[2:]).T
+    rtol = 1e-4 if solver == "lbfgs" else 1e-2
+    assert_allclose(mean, expected, atol=rtol)
+    assert_allclose(std, np.exp(5 * np.tanh(r / 10)), rtol=rtol)
+    if solver == "lbfgs":
+        assert_allclose(ours.loss_, theirs.fun, rtol=1e-8)
+
+
+def test_a_network_finds_where_targets_vary():
+    reg = fit_quietly(gaussian(hidden_layer_sizes=(20,), alpha=0.1), WIDE, NOISY)
+    _, std = reg.predict(WIDE, return_std=True)
+    assert_allclose(std, np.exp(0.5 * WIDE[:, 0] - 1.0), rtol=0.35)
+    assert reg.score(WIDE, NOISY) == r2_score(NOISY, reg.predict(WIDE))
+
+
+def test_the_mean_is_trained_first():
+    # In the first quarter of the epochs as by the squared error, at twice the output.
+    gauss = fit_quietly(
+        gaussian(max_iter=40, learning_rate="constant", alpha=0.0), X, Y
+    )
+    early = gaussian(max_iter=160, learning_rate="constant", alpha=0.0)
+    fit_quietly(early, X, Y)
+    # 10 and 40 epochs of the lead: the first ten are the same.
+    assert gauss.loss_curve_[:10] == early.loss_curve_[:10]
+    assert gauss.loss_curve_[10:] != early.loss_curve_[10:40]
+    # Patience begins after the lead.
+    short = gaussian(learning_rate="constant", n_iter_no_change=1, tol=1e9)
+    fit_quietly(short, X, Y)
+    assert 50 < short.n_iter_ < 60
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_gaussian_continues_without_its_lead(early_stopping):
+    reg = gaussian(max_iter=8, warm_start=True, early_stopping=early_stopping)
+    reg.set_params(learning_rate="constant")
+    fit_quietly(reg, X, Y)
+    before = reg.predict(X, return_std=True)
+    fit_quietly(reg, X, Y)
+    assert np.abs(reg.predict(X, return_std=True)[1] - before[1]).max() > 0
+    partial = gaussian(learning_rate="constant")
+    partial.partial_fit(X, Y)
+    first = partial.predict(X, return_std=True)[1]
+    partial.partial_fit(X, Y)
+    assert np.abs(partial.predict(X, return_std=True)[1] - first).max() > 0
+
+
+def test_early_stopping_of_a_gaussian_watches_its_loss():
+    reg = gaussian(early_stopping=True, max_iter=12)
+    fit_quietly(reg, X, Y, X_val=X, y_val=Y)
+    assert_allclose(reg.validation_scores_, -np.array(reg.validation_loss_curve_))
+    mean, std = reg.predict(X, return_std=True)
+    loss = np.mean(np.log(std) + 0.5 * ((Y - mean) / std) ** 2)
+    assert_allclose(-loss, reg.best_validation_score_, rtol=1e-10)
+    assert reg.best_validation_score_ == max(reg.validation_scores_[3:])
+
+
+@pytest.mark.parametrize("n_targets", [1, 2])
+def test_total_variance_of_an_average(n_targets):
+    y = Y if n_targets == 1 else np.column_stack([Y, X[:, 0] - Y])
+    reg = gaussian(n_estimators=3, max_iter=20, hidden_layer_sizes=(5,))
+    fit_quietly(reg, X, y)
+    each = [n.predict(X, return_std=True) for n in reg.estimators_]
+    means, stds = (np.array(part) for part in zip(*each, strict=True))
+    mean, std = reg.predict(X, return_std=True)
+    assert mean.shape == std.shape == y.shape
+    assert_allclose(mean, reg.predict(X), rtol=1e-12)
+    assert_allclose(mean, means.mean(axis=0))
+    second = (means**2 + stds**2).mean(axis=0)
+    assert_allclose(std, np.sqrt(second - mean**2), rtol=1e-8)

@@ -196,7 +196,7 @@ PARAMETER_ROWS = [
             MLPRegressor,
             "loss",
             value,
-            "'squared_error'.*'poisson'.*'absolute_error'.*'huber'.*'quantile'",
+            "'squared_error'.*'poisson'.*'absolute_error'.*'huber'.*'quantile'.*'gaussian'",
         )
         for value in ("mse", "log_loss", None, 2)
     ),
@@ -1020,3 +1020,11 @@ def test_another_number_of_quantiles_cannot_continue_a_fit():
     est.set_params(quantile=[0.1, 0.5, 0.9])
     with pytest.raises(ValueError, match="3 outputs.*fitted with 2"):
         est.fit(X, Y[MLPRegressor])
+
+
+def test_a_standard_deviation_that_was_not_fitted():
+    est = make(MLPRegressor).fit(X, Y[MLPRegressor])
+    with pytest.raises(ValueError, match="return_std=True.*loss='gaussian'"):
+        est.predict(X, return_std=True)
+    with pytest.raises(NotFittedError):
+        make(MLPRegressor, loss="gaussian").predict(X, return_std=True)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 SOLVERS = ["adam", "adamw", "sgd", "lbfgs"]
 PENALTIES = ["l2", "l1", "elasticnet", None]
-LOSSES = ["squared_error", "poisson", "absolute_error", "huber", "quantile"]
+LOSSES = ["squared_error", "poisson", "absolute_error", "huber", "quantile", "gaussian"]
 
 X_iris, y_iris = load_iris(return_X_y=True)
 X_digits, y_digits = load_digits(return_X_y=True)

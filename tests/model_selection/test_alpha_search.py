@@ -311,3 +311,18 @@ def test_the_path_of_a_sparse_search():
 def test_constant_targets():
     search = AlphaSearchCV(MLPRegressor(**SMALL), cv=2).fit(X, np.full(len(X), 3.0))
     assert np.isfinite(search.best_score_)
+
+
+def test_the_deviations_of_a_gaussian_are_scored():
+    X, y = load_diabetes(return_X_y=True)
+    y = (y - y.mean()) / y.std()
+    mlp = MLPRegressor("gaussian", **SMALL)
+    search = AlphaSearchCV(make_pipeline(StandardScaler(), mlp), alphas=ALPHAS, cv=3)
+    search.fit(X, y)
+    mean, std = search.best_estimator_.predict(X, return_std=True)
+    expected = np.mean(np.log(std) + 0.5 * ((y - mean) / std) ** 2)
+    assert_allclose(search.scorer_(search.best_estimator_, X, y), -expected)
+    scaled = TransformedTargetRegressor(mlp, transformer=StandardScaler())
+    with pytest.raises(ValueError, match="standardize y before the search"):
+        AlphaSearchCV(scaled, alphas=ALPHAS).fit(X, y)
+    AlphaSearchCV(scaled, alphas=[1.0], scoring="r2", cv=2).fit(X, y)

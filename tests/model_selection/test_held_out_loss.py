@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 from sklearn import metrics
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -141,6 +142,25 @@ def test_the_pinball_loss_is_a_mean_over_quantiles(quantile, weights):
     expected = metrics.mean_pinball_loss(*several, alpha=0.2, sample_weight=weights)
     score = HeldOutLoss("quantile", quantile=0.2)
     assert_allclose(-score(Known(several[1]), X, several[0], weights), expected)
+
+
+class Normal(Known):
+    """An estimator with given means and standard deviations."""
+
+    def predict(self, X, return_std):
+        assert return_std
+        return self.predicted
+
+
+@pytest.mark.parametrize("shape", [(150,), (150, 2)])
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_the_loss_of_a_normal_distribution(shape, weights):
+    target, mean = rng.standard_normal((2, *shape))
+    std = rng.gamma(2.0, size=shape)
+    losses = -norm.logpdf(target, mean, std) - np.log(2 * np.pi) / 2
+    expected = np.average(losses.reshape(150, -1).mean(axis=1), weights=weights)
+    score = HeldOutLoss("gaussian")(Normal((mean, std)), X, target, weights)
+    assert_allclose(-score, expected)
 
 
 def test_predictions_that_are_zero_or_not_finite():

@@ -44,6 +44,9 @@ class StochasticRun:
         Turns parameters in training into parameters of a fitted network.
     listeners : sequence of callable ``listener(EpochReport) -> bool``
         Called after each epoch for each member; True stops the member.
+    n_lead : int
+        Epochs at the beginning in which the lead of the loss is trained. Patience
+        begins after them.
     watched : tuple
         Key of what patience watches, for a stack of one.
     """
@@ -61,6 +64,7 @@ class StochasticRun:
         constraint=None,
         folding=None,
         listeners=(),
+        n_lead=0,
         watched=(),
     ):
         self.objective = objective
@@ -74,6 +78,7 @@ class StochasticRun:
         self.constraint = constraint
         self.folding = folding or NoFolding()
         self.listeners = listeners
+        self.n_lead = n_lead
         self.watched = watched
 
     def resume(self, progress, theta):
@@ -112,12 +117,15 @@ class StochasticRun:
         self.members = np.arange(len(theta))
         self.theta = theta
         self.objective.bind(theta)
+        loss = self.objective.loss
         # Overflow is expected when a member diverges; the loss shows it.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             if self.validation is not None:
                 self._start_validation()
             try:
                 for epoch in range(self.max_iter):
+                    leads = epoch < self.n_lead
+                    self.objective.loss = loss.lead if leads else loss
                     stop = self._epoch(epoch + 1)
                     if stop.any():
                         self._leave(stop, "")
@@ -163,6 +171,10 @@ class StochasticRun:
         )
         if validated is not None:
             self._keep_best(improved)
+        if epoch <= self.n_lead:
+            # Of another loss.
+            self.patience.forget()
+            exhausted[:] = False
         diverged |= self._report()
         self.schedule.end_epoch(self.optimizer, self.rows_seen)
         if exhausted.any():

@@ -59,6 +59,11 @@ class Patience:
         """Start counting anew for `members` (bool mask)."""
         self.count[members] = 0
 
+    def forget(self):
+        """Begin anew, with no best value."""
+        self.count[:] = 0
+        self._best[:] = -np.inf
+
     def select(self, keep):
         self.count = self.count[keep]
         self._best = self._best[keep]

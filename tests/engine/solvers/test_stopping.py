@@ -148,3 +148,18 @@ def test_a_large_validation_set_is_scored_in_chunks(shared):
     raw = objective.network.forward(data.batch(slice(0, 600))[0], 600)
     for k in range(2):
         assert_allclose(got[k], raw[k, 0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+def test_patience_that_forgets_begins_anew(maximize):
+    used = Patience(2, 0.0, 1, maximize)
+    for values in ([1.0, 2.0], [3.0, -4.0], [3.0, -4.0]):
+        used.update(np.array(values))
+    used.forget()
+    new = Patience(2, 0.0, 1, maximize)
+    for values in ([9.0, -9.0], [8.0, -9.0], [8.0, -8.0], [9.0, -7.0]):
+        for got, expected in zip(
+            used.update(np.array(values)), new.update(np.array(values)), strict=True
+        ):
+            assert_array_equal(got, expected)
+        assert_array_equal(used.best, new.best)
