@@ -91,9 +91,9 @@ def prediction_interval(search, X, *, coverage=0.9):
     held_out, X = _held_out(search, X, coverage, "prediction_interval")
     if is_classifier(held_out[0].model):
         raise TypeError("prediction_interval is for numbers: use prediction_set.")
-    one_target = held_out[0].y.ndim == 1
-    bounds = [_bounds(split.prediction, one_target) for split in held_out]
     targets = [split.y.reshape(len(split.y), -1) for split in held_out]
+    one_target = targets[0].shape[1] == 1
+    bounds = [_bounds(split.prediction, one_target) for split in held_out]
     scores = [
         np.maximum(low - y, y - high)
         for (low, high), y in zip(bounds, targets, strict=True)

@@ -98,6 +98,14 @@ def test_several_targets_have_an_interval_each():
     assert_allclose(middle - lower, np.tile(scores[rank - 1], (120, 1)))
 
 
+@pytest.mark.filterwarnings("ignore:A column-vector")
+def test_a_column_of_targets_is_one_target():
+    params = {"loss": "quantile", "quantile": [0.1, 0.9], "cv": HOLDOUT}
+    expected = prediction_interval(searched(**params), X[TEST])
+    column = searched(y=Y[:, np.newaxis], **params)
+    assert_array_equal(prediction_interval(column, X[TEST]), expected)
+
+
 class Constant(RegressorMixin, BaseEstimator):
     """Predicts a number."""
 
