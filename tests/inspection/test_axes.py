@@ -25,12 +25,6 @@ X, y = load_wine(return_X_y=True)
 X = scale(X)
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
-
-
 def hand_made(alphas=(1.0, 10.0, 100.0, 1e3)):
     scores = np.array([[0, 2.0], [4.0, 6.0], [4.0, 4.5], [0.0, 0.0]])
     n = len(alphas)

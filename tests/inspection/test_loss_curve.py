@@ -15,12 +15,6 @@ X, y = load_wine(return_X_y=True)
 X = scale(X)
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
-
-
 def perceptron(cls=MLPClassifier, **params):
     defaults = {"hidden_layer_sizes": (6, 4), "max_iter": 12, "random_state": 0}
     return cls(**(defaults | params))

@@ -22,12 +22,6 @@ X, y = load_wine(return_X_y=True)
 X = scale(X)
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    pyplot.close("all")
-
-
 def search(cls=MLPClassifier, l1_ratio=0.5, **params):
     network = cls(
         hidden_layer_sizes=(),

@@ -1,6 +1,7 @@
 """Fixtures of the tests of searches."""
 
 import threading
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -53,3 +54,11 @@ def one_thread():
 @pytest.fixture
 def two_threads(one_thread):
     yield from limit_blas(2)
+
+
+@pytest.fixture
+def open_ends():
+    with warnings.catch_warnings():
+        # Two λs in a row can't enclose the best.
+        warnings.filterwarnings("ignore", message=".*enclosed")
+        yield

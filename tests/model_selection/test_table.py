@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_matrix
@@ -14,47 +13,15 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.metrics import d2_pinball_score, log_loss, mean_pinball_loss, r2_score
 from sklearn.model_selection import KFold, train_test_split
+from tables import QUICK, mixed
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
-# Small and quick: one candidate, three λs, two networks.
-QUICK: dict = {
-    "hidden_layer_sizes": (4,),
-    "n_bins": 4,
-    "n_estimators": 2,
-    "alphas": [0.1, 1.0],
-    # Leaves out the longer training.
-    "max_time": 1e6,
-    "random_state": 0,
-}
+pytestmark = pytest.mark.usefixtures("open_ends")
+
 
 # All that is chosen by default, with fewer networks and folds.
 FAST: dict = {"n_estimators": 2, "cv": 2, "max_time": 1e6, "random_state": 0}
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        # Two λs in a row can't enclose the best.
-        warnings.filterwarnings("ignore", message=".*enclosed")
-        yield
-
-
-def mixed(n_rows=120, seed=0):
-    """A table of numbers, a category, a string, a bool and missing values."""
-    rng = np.random.RandomState(seed)
-    table = pd.DataFrame(
-        {
-            "age": rng.randint(18, 80, n_rows),
-            "income": np.exp(rng.standard_normal(n_rows) + 10),
-            "town": pd.Categorical(rng.choice(["a", "b", "c"], n_rows)),
-            "job": rng.choice(["x", "y"], n_rows),
-            "owner": rng.rand(n_rows) < 0.5,
-        }
-    )
-    y = (table["age"] > 45) ^ (table["town"] == "a")
-    table.loc[rng.rand(n_rows) < 0.1, "income"] = np.nan
-    return table, np.where(y, "yes", "no")
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])

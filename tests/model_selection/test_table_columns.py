@@ -1,48 +1,12 @@
 """Which columns of a table are categories, and how each kind is encoded."""
 
-import warnings
-
 import numpy as np
-import pandas as pd
 import pytest
+from tables import QUICK, mixed
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
 
-# Small and quick: one candidate, three λs, two networks.
-QUICK: dict = {
-    "hidden_layer_sizes": (4,),
-    "n_bins": 4,
-    "n_estimators": 2,
-    "alphas": [0.1, 1.0],
-    # Leaves out the longer training.
-    "max_time": 1e6,
-    "random_state": 0,
-}
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        # Two λs in a row can't enclose the best.
-        warnings.filterwarnings("ignore", message=".*enclosed")
-        yield
-
-
-def mixed(n_rows=120, seed=0):
-    """A table of numbers, a category, a string, a bool and missing values."""
-    rng = np.random.RandomState(seed)
-    table = pd.DataFrame(
-        {
-            "age": rng.randint(18, 80, n_rows),
-            "income": np.exp(rng.standard_normal(n_rows) + 10),
-            "town": pd.Categorical(rng.choice(["a", "b", "c"], n_rows)),
-            "job": rng.choice(["x", "y"], n_rows),
-            "owner": rng.rand(n_rows) < 0.5,
-        }
-    )
-    y = (table["age"] > 45) ^ (table["town"] == "a")
-    table.loc[rng.rand(n_rows) < 0.1, "income"] = np.nan
-    return table, np.where(y, "yes", "no")
+pytestmark = pytest.mark.usefixtures("open_ends")
 
 
 def test_categories_that_come_up_in_prediction_only():

@@ -1,32 +1,14 @@
 """The unit of the targets of a table estimator."""
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.datasets import make_friedman1
 from sklearn.pipeline import Pipeline
+from tables import QUICK
 
 from skl2.model_selection import MLPRegressorCV
 
-# Small and quick: one candidate, three λs, two networks.
-QUICK: dict = {
-    "hidden_layer_sizes": (4,),
-    "n_bins": 4,
-    "n_estimators": 2,
-    "alphas": [0.1, 1.0],
-    # Leaves out the longer training.
-    "max_time": 1e6,
-    "random_state": 0,
-}
-
-
-@pytest.fixture(autouse=True)
-def quiet():
-    with warnings.catch_warnings():
-        # Two λs in a row can't enclose the best.
-        warnings.filterwarnings("ignore", message=".*enclosed")
-        yield
+pytestmark = pytest.mark.usefixtures("open_ends")
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2])
