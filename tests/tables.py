@@ -9,6 +9,7 @@ QUICK: dict = {
     "n_bins": 4,
     "n_estimators": 2,
     "alphas": [0.1, 1.0],
+    "cv": 2,
     # Leaves out the longer training.
     "max_time": 1e6,
     "random_state": 0,
