@@ -214,18 +214,21 @@ class TrainingSet:
         return found
 
 
-def weights_in_range(sample_weight):
-    """Weights whose sums and products do not overflow, and their unit, a power of 2.
+def weights_in_range(sample_weight, dtype):
+    """Weights of a type whose sums and products do not overflow, and their unit.
+
+    The unit is a power of 2; weights of float64 may be beyond the range of float32.
 
     In J both the loss and λ are divided by the sum of the weights: divided by the unit,
     all three are the same to the last bit. Weights of usual size have the unit 1.
     """
     exponent = int(np.frexp(sample_weight.max())[1])
     if abs(exponent) <= 60:
-        return sample_weight, 1.0
+        return sample_weight.astype(dtype, copy=False), 1.0
     # 2.0**1024 is beyond float64, a largest weight of nearly that is not.
     exponent -= 1
-    return np.ldexp(sample_weight, -exponent), float(np.ldexp(1.0, exponent))
+    weights = np.ldexp(sample_weight, -exponent).astype(dtype, copy=False)
+    return weights, float(np.ldexp(1.0, exponent))
 
 
 def balanced_slices(n_rows, batch_size):

@@ -39,7 +39,7 @@ from skl2._engine.solvers.schedules import make_schedule
 from skl2._engine.solvers.stochastic import StochasticRun
 from skl2._engine.solvers.stopping import Patience, Validation
 from skl2._engine.strata import splittable_strata
-from skl2._engine.threads import blas_threads_for
+from skl2._engine.threads import blas_threads_for, raise_if_interrupted
 
 STOCHASTIC_SOLVERS = tuple(OPTIMIZERS)
 # Share of `max_iter` in which the lead of a loss is trained.
@@ -94,6 +94,8 @@ class Settings:
     # Keys of the transform and of the scorer, see ``content_key``.
     augmentation: Hashable = None
     scoring: Hashable = None
+    # Key of all parameters where a scorer may read them off the estimator.
+    parameters: Hashable = None
     # A partial fit: pools its batch-norm statistics with the ones of earlier calls.
     partial: bool = False
 
@@ -164,7 +166,7 @@ class Problem:
     settings : Settings
     data : TrainingSet
     loss : Loss
-    score : callable ``score(raw, rows, theta) -> float`` or None
+    score : callable ``score(raw, data, rows, theta) -> float`` or None
         Validation score for early stopping, see ``Validation``.
     stratify : ndarray of shape (n_rows,) or None
         Class of each row, by which the validation rows are stratified where possible.
@@ -338,12 +340,15 @@ def train_stack(problem, members, listeners=()):
     problem = replace(problem, data=copy(problem.data))
     with blas_threads_for(settings.layer_sizes, settings.batch_size):
         if settings.solver == "lbfgs":
-            return one_by_one(
+            results = one_by_one(
                 members,
                 listeners,
                 lambda member, own: _train_lbfgs(problem, member, own),
             )
-        return _train_stochastic(problem, members, listeners)
+        else:
+            results = _train_stochastic(problem, members, listeners)
+    raise_if_interrupted(results)
+    return results
 
 
 def one_by_one(members, listeners, train):

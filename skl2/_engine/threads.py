@@ -4,6 +4,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -106,6 +107,30 @@ def raise_if_abandoned():
     """
     abandoned = getattr(_watched, "abandoned", None)
     if abandoned is not None and abandoned.is_set():
+        raise KeyboardInterrupt
+
+
+_ctrl_c_raises = ContextVar("_ctrl_c_raises", default=False)
+
+
+@contextmanager
+def ctrl_c_raises():
+    """Inside, Ctrl-C raises in every training; elsewhere the epochs so far are kept."""
+    token = _ctrl_c_raises.set(True)
+    try:
+        yield
+    finally:
+        _ctrl_c_raises.reset(token)
+
+
+def raise_if_interrupted(results):
+    """Raise KeyboardInterrupt if results are half trained and are not to be kept.
+
+    Parameters
+    ----------
+    results : list of Result
+    """
+    if _ctrl_c_raises.get() and any(result.interrupted for result in results):
         raise KeyboardInterrupt
 
 

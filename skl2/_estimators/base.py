@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.metrics import get_scorer
 from sklearn.utils import check_random_state
 
 from skl2._engine.data import TrainingSet, weights_in_range
@@ -24,7 +23,7 @@ from skl2._estimators.column_scales import (
     warn_if_unscaled,
     warn_if_validation_differs,
 )
-from skl2._estimators.description import layer_sizes, make_member, make_settings
+from skl2._estimators.description import make_member, make_settings
 from skl2._estimators.diagnosis import (
     check_finite,
     unfinished,
@@ -33,6 +32,7 @@ from skl2._estimators.diagnosis import (
 )
 from skl2._estimators.ensemble import averaged
 from skl2._estimators.prediction import FittedNetwork
+from skl2._estimators.validation_score import ValidationScore
 from skl2._estimators.warm_start import continue_from
 from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of
 
@@ -301,7 +301,7 @@ class BaseMLP(
         )
         unit = 1.0
         if sample_weight is not None:
-            sample_weight, unit = weights_in_range(sample_weight)
+            sample_weight, unit = weights_in_range(sample_weight, X.dtype)
         if continues:
             self._targets.check(y, complete=self.warm_start)
         else:
@@ -342,7 +342,7 @@ class BaseMLP(
         if len(targets) != n_outputs:
             raise ValueError(f"y_val has {len(targets)} outputs, y has {n_outputs}.")
         if sample_weight is not None:
-            sample_weight, _ = weights_in_range(sample_weight)
+            sample_weight, _ = weights_in_range(sample_weight, dtype)
         sample_weight = weigh(targets, sample_weight)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("class_weight leaves no validation row with a weight > 0.")
@@ -442,41 +442,9 @@ class BaseMLP(
             warn_of_unfinished(self, left, len(results), problem.data)
 
     def _validation(self, data):
-        """Score of the validation rows, and the strata by which they are held out."""
-        strata = self._targets.strata(data.y)
-        return self._score(data), strata
+        """Score of the validation rows, and the strata by which they are held out.
 
-    def _score(self, data):
-        """What early stopping watches, see ``Validation``; None stands for the loss."""
-        if self.scoring == "loss":
-            return None
-        data = data.held_out or data
-        targets = self._targets
-        loss = self._loss()
-        scorer = None if self.scoring is None else self._raw_scorer(data)
-
-        def score(raw, rows, theta):
-            y = data.y[:, rows]
-            weight = None if data.sample_weight is None else data.sample_weight[rows]
-            if scorer is None:
-                return targets.score(raw, y, weight, loss)
-            if not np.isfinite(raw).all():
-                return np.nan
-            return scorer(data.X[rows], targets.decode(y), weight, theta)
-
-        return score
-
-    def _raw_scorer(self, data):
-        """`scoring` as a function of rows and of the parameters of the network."""
-        scorer = get_scorer(self.scoring)
-        sizes = layer_sizes(self, data, self._loss())
-
-        def score(X, y, sample_weight, theta):
-            model = copy(self)
-            # Rows come as arrays, without names.
-            vars(model).pop("feature_names_in_", None)
-            vars(model).update(self._learned(sizes, theta))
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            return float(scorer(model, X, y, **weights))
-
-        return score
+        The score None stands for the loss, see ``Validation``.
+        """
+        score = None if self.scoring == "loss" else ValidationScore(self, data)
+        return score, self._targets.strata(data.y)

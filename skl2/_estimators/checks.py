@@ -51,7 +51,7 @@ def checked_rows(
         y = column_or_1d(y, warn=True)
     if sample_weight is not None:
         sample_weight = check_weights(
-            sample_weight, X.shape[0], X.dtype, "sample_weight" + suffix
+            sample_weight, X.shape[0], np.float64, "sample_weight" + suffix
         )
     return X, y, sample_weight
 

@@ -74,7 +74,11 @@ def _sizes(X):
     """Median and largest of the absolute values that are not 0; (1, 1) if all are."""
     values = np.abs(X.data if issparse(X) else X)
     values = values[values > 0]
-    return (np.median(values), values.max()) if values.size else (1.0, 1.0)
+    if not values.size:
+        return 1.0, 1.0
+    # The mean of two middle values might overflow.
+    median = np.quantile(values, 0.5, method="lower")
+    return float(median), float(values.max())
 
 
 def column_scales(X):

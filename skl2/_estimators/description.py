@@ -1,6 +1,9 @@
 """From constructor parameters to the engine's ``Settings`` and ``Member``."""
 
+from math import isinf
+
 import numpy as np
+from sklearn.metrics import get_scorer
 
 from skl2._engine.stack import Member, Settings, content_key
 from skl2._engine.warn import warn
@@ -52,8 +55,20 @@ def make_settings(estimator, data, loss, partial):
         max_norm=estimator.max_norm is not None,
         augmentation=content_key(estimator.augmentation),
         scoring=content_key(scoring),
+        parameters=_parameters_key(estimator) if _is_free(scoring) else None,
         partial=partial,
     )
+
+
+def _is_free(scoring):
+    """Whether a scorer is a function of the whole estimator, not of predictions."""
+    of_predictions = type(get_scorer("accuracy"))
+    return callable(scoring) and not isinstance(scoring, of_predictions)
+
+
+def _parameters_key(estimator):
+    params = estimator.get_params(deep=False)
+    return tuple((name, content_key(value)) for name, value in params.items())
 
 
 def _rows_in_a_batch(batch_size, n_rows):
@@ -82,6 +97,12 @@ def make_member(estimator, data, loss, random_state):
     if alpha is None:
         scale = scale_alpha(data, loss, estimator.penalty, n_weight_layers)
         alpha = np.full(n_weight_layers, scale)
+    if isinf(float(alpha.max()) / data.weight_unit / float(data.total_weight)):
+        raise ValueError(
+            f"alpha={estimator.alpha!r} divided by the sum of sample_weight, "
+            f"{float(data.total_weight) * data.weight_unit:.3g}, is beyond the range "
+            "of float64: use larger weights or a smaller alpha."
+        )
     max_norm = estimator.max_norm
     return Member(
         penalty=estimator.penalty,

@@ -18,8 +18,9 @@ def warn_if_decay_overshoots(estimator, problem, member):
     if member.penalty == "group_l1":
         strength[0] = 0.0
     data = problem.data
-    strength = strength.max() / data.weight_unit / data.total_weight
-    decay = member.learning_rate_init * strength
+    # Python's floats: beyond their range there is inf, without a warning.
+    strength = float(strength.max()) / data.weight_unit / float(data.total_weight)
+    decay = float(member.learning_rate_init) * strength
     if problem.settings.solver in STOCHASTIC_SOLVERS and decay > 1.0:
         warn(
             f"alpha={estimator.alpha!r} is too large for learning_rate_init="

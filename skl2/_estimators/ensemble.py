@@ -46,7 +46,11 @@ def averaged(networks):
 
 
 def _mean(values):
-    return None if values[0] is None else float(np.mean(values))
+    if values[0] is None:
+        return None
+    # J of each network may be near the end of its range.
+    with np.errstate(over="ignore"):
+        return float(np.mean(values))
 
 
 def _mean_curve(curves):
@@ -54,7 +58,8 @@ def _mean_curve(curves):
         return None
     length = max(len(curve) for curve in curves)
     padded = [curve + curve[-1:] * (length - len(curve)) for curve in curves]
-    return np.mean(padded, axis=0).tolist()
+    with np.errstate(over="ignore"):
+        return np.mean(padded, axis=0).tolist()
 
 
 def side_by_side(norms):

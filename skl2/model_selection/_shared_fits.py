@@ -23,6 +23,7 @@ from skl2._engine.network.network import Network
 from skl2._engine.stack import STOCHASTIC_SOLVERS, train_stack
 from skl2._engine.threads import (
     active_backend,
+    ctrl_c_raises,
     single_threaded_blas,
     workers,
     worth_threads,
@@ -168,13 +169,13 @@ class SharedFits:
             self._train(todo, problem.data)
         results = [self._results[key] for key in keys]
         self.n_fits += 1
-        errors = [result for result in results if isinstance(result, ValueError)]
+        errors = [result for result in results if isinstance(result, Exception)]
         if self.records is not None:
             thetas = [] if errors else [result.theta for result in results]
             self.records.append(_described(problem.settings, thetas))
         for error in errors:
-            # A new one: the same object would gather the traceback of every raise.
-            raise ValueError(*error.args)
+            # Without the tracebacks of earlier raises, which it would gather.
+            raise error.with_traceback(None)
         return results
 
     @property
@@ -246,7 +247,7 @@ def chunks(settings, n_members, n_workers):
 
 
 def _train_chunk(problem, members, X, one_blas_thread):
-    """Results of some members of a stack, or the ValueErrors of their fits."""
+    """Results of some members of a stack, or the exceptions of their fits."""
     data = copy(problem.data)
     data.X = X
     with _one_blas_thread(one_blas_thread):
@@ -257,17 +258,16 @@ def _train_together(problem, members):
     # Training advances the random streams of the members.
     untouched = deepcopy(members) if len(members) > 1 else []
     try:
-        results = train_stack(problem, members)
-    except ValueError as error:
+        # A half-trained network must not get a score.
+        with ctrl_c_raises():
+            return train_stack(problem, members)
+    # A scorer or an augmentation of a user's own may raise anything.
+    except Exception as error:
         if len(members) == 1:
             return [error]
-        # The error of one must not be that of all: each on its own.
-        alone = [_train_together(problem, [member]) for member in untouched]
-        return [result for (result,) in alone]
-    if any(result.interrupted for result in results):
-        # A half-trained network must not get a score.
-        raise KeyboardInterrupt
-    return results
+    # The error of one must not be that of all: each on its own.
+    alone = [_train_together(problem, [member]) for member in untouched]
+    return [result for (result,) in alone]
 
 
 def _described(settings, thetas):

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 
+from skl2._engine.threads import ctrl_c_raises
 from skl2._engine.warn import warn
 from skl2._estimators.base import BaseMLP
 from skl2._sklearn_compat import run_search
@@ -96,7 +97,7 @@ class StackedSearch:
         try:
             # Training is the parallel part. The search around it runs in this process,
             # which holds the shared fits.
-            with joblib.parallel_config(backend="sequential"):
+            with joblib.parallel_config(backend="sequential"), ctrl_c_raises():
                 super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
             _warn_of_unfinished(shared_fits)
         finally:

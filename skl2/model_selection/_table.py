@@ -24,6 +24,7 @@ from sklearn.utils import (
 )
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skl2._engine.threads import ctrl_c_raises
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.base import BaseMLP
@@ -120,7 +121,8 @@ class BaseTableEstimator(
             check_consistent_length(X, y)
             if sample_weight is not None:
                 sample_weight = check_weights(sample_weight, len(y), np.float64)
-            self._fit(X, y, sample_weight)
+            with ctrl_c_raises():
+                self._fit(X, y, sample_weight)
         except BaseException:
             vars(self).clear()
             vars(self).update(before)

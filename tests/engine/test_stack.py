@@ -39,7 +39,7 @@ def train(data, loss, vary, members, n_members, augmentation=None, **params):
         own = {"seed": 3 * k, "alpha": 0.5 + k} | own
         stack.append(make_member(settings, **own))
 
-    def score(raw, rows, theta):
+    def score(raw, data, rows, theta):
         return float(-np.abs(raw - data.y[:, rows]).mean())
 
     stratify = data.y[0] if loss == "binary_log_loss" else None

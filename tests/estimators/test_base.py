@@ -132,9 +132,9 @@ def test_a_warm_start_with_early_stopping(Estimator, solver):
         def _validation(self, data):
             score, stratify = super()._validation(data)
 
-            def watched(raw, held_out, theta):
+            def watched(raw, data, held_out, theta):
                 rows.append(np.sort(held_out))
-                return score(raw, held_out, theta)
+                return score(raw, data, held_out, theta)
 
             return watched, stratify
 

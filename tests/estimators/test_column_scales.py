@@ -223,3 +223,17 @@ def test_weights_that_can_train_on_are_not_warned_of(hidden):
     model.coefs_[0] = np.zeros_like(model.coefs_[0])
     assert not warnings_of(lambda: model.fit(X, y), "may not leave")
     assert model.coefs_[0].any()
+
+
+@pytest.mark.parametrize(
+    "dtype, own, other", [(np.float32, 1e-38, 1e38), (np.float64, 1e-300, 1e308)]
+)
+def test_validation_rows_at_the_other_end_of_the_range(dtype, own, other):
+    X, y = np.full((20, 2), own, dtype), np.arange(20.0)
+    X_val = np.full((20, 2), other, dtype)
+    model = MLPClassifier(early_stopping=True, **QUICK)
+    with pytest.warns(UserWarning, match="X_val is not on the scale of X"):
+        try:
+            model.fit(X, y < 9, X_val=X_val, y_val=y < 9)
+        except ValueError as error:
+            assert "validation score is nan" in str(error)

@@ -183,9 +183,9 @@ def test_splits_are_stratified(kind):
         def _validation(self, data):
             score, stratify = super()._validation(data)
 
-            def watched(raw, held_out, theta):
+            def watched(raw, data, held_out, theta):
                 rows.append(held_out)
-                return score(raw, held_out, theta)
+                return score(raw, data, held_out, theta)
 
             return watched, stratify
 

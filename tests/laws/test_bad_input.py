@@ -1028,3 +1028,30 @@ def test_a_standard_deviation_that_was_not_fitted():
         est.predict(X, return_std=True)
     with pytest.raises(NotFittedError):
         make(MLPRegressor, loss="gaussian").predict(X, return_std=True)
+
+
+@both
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000])
+def test_weights_of_float64_beyond_the_range_of_a_float32_X(Estimator, unit):
+    data, y = X.astype(np.float32), Y[Estimator]
+    weight = np.linspace(0.25, 1.0, N).astype(np.float32).astype(np.float64)
+    plain = make(Estimator, alpha=0).fit(data, y, weight)
+    scaled = make(Estimator, alpha=0).fit(data, y, weight * unit)
+    for W, V in zip(plain.coefs_, scaled.coefs_, strict=True):
+        assert_array_equal(W, V)
+
+
+@both
+@pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
+def test_alpha_beyond_its_range_names_sample_weight(Estimator, solver):
+    est = make(Estimator, alpha=1e4, solver=solver)
+    with pytest.raises(ValueError, match=says("alpha=10000.0", "sample_weight")):
+        est.fit(X, Y[Estimator], np.full(N, 1e-307))
+
+
+@both
+def test_a_step_of_decay_beyond_the_range_of_float64(Estimator):
+    est = make(Estimator, solver="adamw", learning_rate_init=1e10)
+    with pytest.warns(ConvergenceWarning, match="alpha=0.0001 is too large"):
+        with pytest.raises(ValueError, match="learning_rate_init=10000000000.0"):
+            est.fit(X, Y[Estimator], np.full(N, 1e-305))

@@ -61,6 +61,7 @@ from threadpoolctl import threadpool_limits
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.model_selection import (
+    AlphaSearchCV,
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
     StackedRandomizedSearchCV,
@@ -1082,6 +1083,78 @@ def endless(monkeypatch):
     yield training
     training.started.set()
     thread.join()
+
+
+def raises_for_large_alpha(estimator, X, y):
+    if estimator.alpha > 50:
+        raise TypeError("a scorer's own error")
+    return estimator.score(X, y)
+
+
+def test_an_error_of_any_type_is_that_of_one_candidate():
+    mlp = Classifier(early_stopping=True, scoring=raises_for_large_alpha)
+    options = {"param_grid": {"alpha": ALPHAS}, "cv": 3, "error_score": np.nan}
+    ours = StackedGridSearchCV(mlp, **options).fit(X_iris, y_iris)
+    theirs = GridSearchCV(mlp, **options).fit(X_iris, y_iris)
+    assert np.isnan(ours.cv_results_["mean_test_score"]).tolist() == 3 * [False] + [
+        True
+    ]
+    assert_same_search(ours, theirs)
+    with pytest.raises(TypeError, match="a scorer's own error"):
+        ours.set_params(error_score="raise").fit(X_iris, y_iris)
+
+
+def accuracy(estimator, X, y, sample_weight=None):
+    return estimator.score(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("scoring", [None, "loss", "neg_log_loss", accuracy])
+def test_stacks_with_early_stopping_go_to_processes_that_pickle_by_name(scoring):
+    mlp = Classifier(early_stopping=True, scoring=scoring, class_weight="balanced")
+    options = {"param_grid": {"alpha": ALPHAS[:2]}, "cv": 2}
+    with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
+        ours = StackedGridSearchCV(mlp, **options).fit(X_iris, y_iris)
+    assert_same_search(ours, GridSearchCV(mlp, **options).fit(X_iris, y_iris))
+
+
+class CtrlC:
+    """An augmentation during whose n-th call the user presses Ctrl-C."""
+
+    def __init__(self, n):
+        self.n = n
+        self.calls = 0
+
+    def __call__(self, X, y, random_state):
+        self.calls += 1
+        if self.calls == self.n:
+            raise KeyboardInterrupt
+        return X, y
+
+    def __sklearn_clone__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+@pytest.mark.parametrize("kind", [StackedGridSearchCV, AlphaSearchCV])
+def test_ctrl_c_in_the_final_fit(kind):
+    """Outside of a search the epochs so far would be kept."""
+    epochs = {"max_iter": 20, "tol": 0.0, "n_iter_no_change": np.inf}
+    # Two folds of two batches an epoch, then the third epoch of four.
+    presses = CtrlC(2 * 2 * 20 + 2 * 4 + 1)
+    alphas = {"alphas": [1.0]} if kind is AlphaSearchCV else {}
+    grid = {} if alphas else {"param_grid": {"alpha": [1.0]}}
+    search = kind(Classifier(augmentation=presses, **epochs), cv=2, **alphas, **grid)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X_iris, y_iris)
+    assert presses.calls == presses.n
+    assert not hasattr(search.best_estimator_, "coefs_")
+    presses = CtrlC(2 * 4 + 1)
+    mlp = Classifier(augmentation=presses, **epochs)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        mlp.fit(X_iris, y_iris)
+    assert mlp.n_iter_ == 2
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

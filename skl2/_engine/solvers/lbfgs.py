@@ -8,7 +8,11 @@ strength · ‖W‖₁ is strength · Σ (U + V) at the minimum, and the bounds 
 import numpy as np
 from scipy.optimize import minimize
 
-from skl2._engine.solvers.reports import Result, report_iteration
+from skl2._engine.solvers.reports import (
+    Result,
+    raise_if_untrained,
+    report_iteration,
+)
 from skl2._engine.threads import raise_if_abandoned
 
 # scipy's default for the relative decrease of J at which it stops.
@@ -146,6 +150,7 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
             value_and_grad, variables, theta[0], callback, max_iter, max_fun, tol
         )
     except KeyboardInterrupt:
+        raise_if_untrained(result)
         result.interrupted = True
         theta[0] = result.theta
         return result

@@ -18,7 +18,11 @@ separable approximation", 2009 (the inner steps).
 import numpy as np
 
 from skl2._engine.solvers.lbfgs import FTOL
-from skl2._engine.solvers.reports import Result, report_iteration
+from skl2._engine.solvers.reports import (
+    Result,
+    raise_if_untrained,
+    report_iteration,
+)
 from skl2._engine.threads import raise_if_abandoned
 
 # Pairs of steps and gradient changes kept, scipy's default for L-BFGS-B.
@@ -178,6 +182,7 @@ def minimize_proximal(objective, theta, max_iter, max_fun, tol, listeners=()):
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             run.minimize(max_iter, tol, min(1.0, tol / 1e-4) * FTOL)
     except KeyboardInterrupt:
+        raise_if_untrained(run.result)
         run.result.interrupted = True
     except StopIteration:
         run.result.converged = True

@@ -191,6 +191,18 @@ class Printer:
         return False
 
 
+def raise_if_untrained(*results):
+    """Raise KeyboardInterrupt where Ctrl-C came before the first epoch had ended.
+
+    Parameters
+    ----------
+    *results : Result
+        Of the members that Ctrl-C has stopped.
+    """
+    if not all(result.n_iter for result in results):
+        raise KeyboardInterrupt
+
+
 def report_iteration(result, listeners):
     """Call `listeners` after an iteration; StopIteration if one returns True."""
     theta = result.theta

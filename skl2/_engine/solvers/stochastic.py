@@ -5,7 +5,12 @@ from typing import Protocol
 import numpy as np
 
 from skl2._engine.network.folding import NoFolding
-from skl2._engine.solvers.reports import EpochReport, Progress, Result
+from skl2._engine.solvers.reports import (
+    EpochReport,
+    Progress,
+    Result,
+    raise_if_untrained,
+)
 from skl2._engine.threads import raise_if_abandoned
 
 
@@ -132,6 +137,7 @@ class StochasticRun:
                     if not len(self.members):
                         break
             except KeyboardInterrupt:
+                raise_if_untrained(*(self.results[k] for k in self.members))
                 for k in self.members:
                     self.results[k].interrupted = True
             self._leave(np.ones(len(self.members), dtype=bool), "max_iter")

@@ -77,9 +77,9 @@ class Validation:
     data : TrainingSet
     rows : list of ndarray, one per member
         The held-out rows of every member, of one length.
-    score : callable ``score(raw, rows, theta) -> float`` or None
-        Score of the raw predictions, shape (n_outputs, n_rows), of the parameters
-        theta, shape (P,); greater is better. None stands for minus the loss.
+    score : callable ``score(raw, data, rows, theta) -> float`` or None
+        Score of the raw predictions, shape (n_outputs, n_rows), of rows of data by the
+        parameters theta, shape (P,); greater is better. None stands for minus the loss.
     loss : Loss
     """
 
@@ -101,5 +101,8 @@ class Validation:
         losses = np.where(np.isfinite(raw).all(axis=(1, 2)), losses, np.nan)
         if self._score is None:
             return -losses, losses
-        each = zip(raw, self.rows, network.theta, strict=True)
-        return np.array([self._score(*member) for member in each]), losses
+        scores = [
+            self._score(own, self.data, rows, theta)
+            for own, rows, theta in zip(raw, self.rows, network.theta, strict=True)
+        ]
+        return np.array(scores), losses

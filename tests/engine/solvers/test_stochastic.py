@@ -41,7 +41,7 @@ def train(loss=None, seeds=(0,), data=None, **params):
     settings = make_settings(data, **params)
     members = [make_member(settings, seed=seed) for seed in seeds]
 
-    def score(raw, rows, theta):
+    def score(raw, data, rows, theta):
         return float(-((raw - data.y[:, rows]) ** 2).mean())
 
     problem = Problem(settings, data, loss or LOSSES["squared_error"], score)
@@ -113,7 +113,7 @@ def test_best_weights_are_those_of_the_recorded_score(solver, seeds):
     data = training_set(n_rows=60)
     held_out = {}
 
-    def score(raw, rows, theta):
+    def score(raw, data, rows, theta):
         result = float(-((raw - data.y[:, rows]) ** 2).mean())
         held_out[result] = rows.copy()
         return result
@@ -185,7 +185,7 @@ class InterruptedRegressor(MLPRegressor):
 
 
 @solvers
-@pytest.mark.parametrize("at", [1, 7, 12])
+@pytest.mark.parametrize("at", [5, 7, 12])
 def test_an_estimator_stays_usable_after_ctrl_c(solver, at):
     data = training_set()
     X, y = data.X, data.y.T
@@ -200,21 +200,76 @@ def test_an_estimator_stays_usable_after_ctrl_c(solver, at):
     assert np.isfinite(model.predict(X)).all()
 
 
+@solvers
+@pytest.mark.parametrize("at", [1, 4])
+@pytest.mark.parametrize("n_estimators", [1, 2])
+@pytest.mark.parametrize("early_stopping", [False, True])
 @quiet
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-def test_training_goes_on_after_ctrl_c(method):
+def test_ctrl_c_before_the_first_epoch_has_ended(
+    solver, at, n_estimators, early_stopping
+):
+    """There is no trained network yet: KeyboardInterrupt, nothing is kept."""
+    data = training_set()
+    X, y = data.X, data.y.T
+    model = InterruptedRegressor(
+        hidden_layer_sizes=5,
+        solver=solver,
+        batch_size=6 - early_stopping,
+        early_stopping=early_stopping,
+        n_estimators=n_estimators,
+        max_iter=3,
+        random_state=0,
+    )
+    model.at = at
+    before = set(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert set(vars(model)) == before
+    model.at = None
+    expected = model.fit(X, y).predict(X)
+    model.at = at
+    # A fit that fails leaves the earlier one, a warm one, too.
+    for warm in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            model.set_params(warm_start=warm).fit(X, y)
+        assert_array_equal(model.predict(X), expected)
+
+
+@solvers
+def test_ctrl_c_in_partial_fit(solver):
+    data = training_set()
+    X, y = data.X, data.y.T
+    model = InterruptedRegressor(
+        hidden_layer_sizes=5, solver=solver, batch_size=6, random_state=0
+    )
+    calm = MLPRegressor(**model.get_params())
+    for at in (None, 3, None):
+        model.at = at
+        if at is None:
+            model.partial_fit(X, y)
+            calm.partial_fit(X, y)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                model.partial_fit(X, y)
+        # As if the call that was interrupted had not been made.
+        for own, other in zip(model.coefs_, calm.coefs_, strict=True):
+            assert_array_equal(own, other)
+
+
+@quiet
+def test_training_goes_on_after_ctrl_c():
     data = training_set()
     X, y = data.X, data.y.T
     model = InterruptedRegressor(
         hidden_layer_sizes=5, max_iter=20, batch_size=6, warm_start=True, random_state=0
     )
-    model.at = 3 if method == "partial_fit" else 30
+    model.at = 30
     with pytest.warns(UserWarning, match="interrupted by user"):
-        getattr(model, method)(X, y)
+        model.fit(X, y)
     before = ((model.predict(X) - y) ** 2).mean()
     model.at = None
     for _ in range(3):
-        getattr(model, method)(X, y)
+        model.fit(X, y)
     assert ((model.predict(X) - y) ** 2).mean() < before
 
 
@@ -286,9 +341,9 @@ def test_the_recorded_score_is_that_of_the_estimator(Estimator):
         def _validation(self, data):
             score, stratify = super()._validation(data)
 
-            def watched(raw, rows, theta):
+            def watched(raw, data, rows, theta):
                 seen.append(rows)
-                return score(raw, rows, theta)
+                return score(raw, data, rows, theta)
 
             return watched, stratify
 

@@ -113,7 +113,7 @@ def test_scores_are_those_of_the_held_out_rows(container, shared):
     held_out = np.array([4, 2, 11, 20])
     rows = [held_out if shared else held_out + k for k in range(3)]
 
-    def score(raw, rows, theta):
+    def score(raw, data, rows, theta):
         assert raw.shape == (3, 4)
         return float(((raw - data.y[:, rows]) ** 2).sum())
 
@@ -140,7 +140,7 @@ def test_a_large_validation_set_is_scored_in_chunks(shared):
         rows[1] = rows[0]
     got = {}
 
-    def score(raw, rows, theta):
+    def score(raw, data, rows, theta):
         got[len(got)] = raw[0][np.argsort(rows)]
         return 0.0
 
