@@ -6,6 +6,7 @@ on.
 """
 
 import numpy as np
+from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import _safe_split
@@ -29,6 +30,7 @@ __all__ = [
     "held_out_rows",
     "remove_callbacks",
     "run_search",
+    "selects_by_mean",
     "set_labels",
     "was_multilabel",
     "with_callbacks",
@@ -78,6 +80,28 @@ def run_search(run, evaluate_candidates, callback_ctx):
 def held_out_rows(estimator, X, y, train, test):
     """X and y of the rows held out in a split, as a search gives them to a scorer."""
     return _safe_split(estimator, X, y, test, train)
+
+
+def selects_by_mean(frame):
+    """Whether importances are read by a SelectFromModel, to compare with their mean.
+
+    It does not tell the estimator, so its frames are asked.
+
+    Parameters
+    ----------
+    frame : frame
+        Of the code that reads the importances.
+    """
+    for _ in range(3):
+        selector = frame.f_locals.get("self")
+        if isinstance(selector, SelectFromModel):
+            estimator = getattr(selector, "estimator_", selector.estimator)
+            l1 = getattr(estimator, "penalty", None) == "l1"
+            return selector.threshold is None and not l1
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return False
 
 
 def was_multilabel(estimator):

@@ -1,5 +1,6 @@
 """What a fitted network offers: raw predictions, sparsity, importances."""
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,11 @@ from skl2._engine.network.average import densified
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.network import Network
 from skl2._engine.threads import blas_threads_for
+from skl2._engine.warn import warn
+from skl2._sklearn_compat import selects_by_mean
+
+# Attributes of fitted searches and meta-estimators that lead to a network.
+HOLDS_A_NETWORK = ("best_estimator_", "pipeline_", "estimator_", "regressor_")
 
 
 def _fitted(estimator):
@@ -22,16 +28,31 @@ def _fitted(estimator):
 def check_perceptron(estimator, caller):
     """Raise unless `estimator` is a fitted MLPClassifier or MLPRegressor."""
     if not isinstance(estimator, FittedNetwork):
-        hint = ""
-        if hasattr(estimator, "steps"):
-            hint = " Pass pipeline[-1], and X as pipeline[:-1].transform(X) gives it."
-        elif hasattr(estimator, "best_estimator_"):
-            hint = " Pass its best_estimator_."
         raise TypeError(
             f"{caller} needs an MLPClassifier or MLPRegressor of skl2, got "
-            f"{type(estimator).__name__}.{hint}"
+            f"{type(estimator).__name__}.{_hint_at_network(estimator)}"
         )
     check_is_fitted(estimator)
+
+
+def _hint_at_network(estimator):
+    """How to come from an estimator to the network inside; '' where none is known."""
+    path = "search" if hasattr(estimator, "best_estimator_") else "estimator"
+    if hasattr(estimator, "steps"):
+        path = "pipeline"
+    transformed = ""
+    while not isinstance(estimator, FittedNetwork):
+        if hasattr(estimator, "steps"):
+            transformed = f", and X as {path}[:-1].transform(X) gives it"
+            path += "[-1]"
+            estimator = estimator[-1]
+            continue
+        inside = [name for name in HOLDS_A_NETWORK if hasattr(estimator, name)]
+        if not inside:
+            return ""
+        path += f".{inside[0]}"
+        estimator = getattr(estimator, inside[0])
+    return f" Pass {path}{transformed}."
 
 
 class FittedNetwork:
@@ -108,8 +129,17 @@ class FittedNetwork:
         check_is_fitted(self)
         first = self.coefs_[0]
         if sparse.issparse(first):
-            return np.sqrt(np.asarray(first.multiply(first).sum(axis=1))).ravel()
-        return np.sqrt(np.einsum("ij,ij->i", first, first))
+            norms = np.sqrt(np.asarray(first.multiply(first).sum(axis=1))).ravel()
+        else:
+            norms = np.sqrt(np.einsum("ij,ij->i", first, first))
+        dropped = np.count_nonzero((norms > 0) & (norms < norms.mean()))
+        if dropped and not norms.all() and selects_by_mean(sys._getframe(1)):
+            warn(
+                "SelectFromModel keeps what is above the mean importance, unless the "
+                f"penalty is 'l1': of {np.count_nonzero(norms)} inputs in use it drops "
+                f"{dropped}. Pass threshold=1e-10 to keep them all."
+            )
+        return norms
 
     @available_if(_fitted)
     def sparsify(self):
