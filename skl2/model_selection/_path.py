@@ -8,7 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skl2._engine.network.network import Network
 from skl2._engine.objective import raw_and_loss
+from skl2._engine.random_streams import stream_at
 from skl2._engine.stack import train_stack
+from skl2._engine.threads import ctrl_c_raises
 from skl2._estimators.alpha_scale import alpha_grid
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.column_scales import warn_if_unscaled
@@ -180,7 +182,7 @@ def regularization_path(
     y,
     *,
     alphas="auto",
-    penalty="l1",
+    penalty="auto",
     estimator=None,
     X_val=None,
     y_val=None,
@@ -199,13 +201,14 @@ def regularization_path(
     alphas : 'auto', int or array-like, default='auto'
         λs; 'auto': half-decades around alpha='scale', an integer: so many, spaced
         logarithmically over the same range.
-    penalty : str, default='l1'
-        Of the estimator.
+    penalty : {'auto', 'l2', 'l1', 'elasticnet', 'group_l1'}, default='auto'
+        'auto': that of `estimator`, 'l1' without one.
     estimator : MLPClassifier or MLPRegressor, default=None
         What to fit; None: the regressor for y of a float type, the classifier
         otherwise, with solver='lbfgs', random_state=0.
     X_val, y_val : array-like, default=None
         Validation set; early stopping, if the estimator has it, watches these rows.
+        Without them it holds out the same part of X for every λ.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights >= 0 of the rows.
     **params
@@ -214,6 +217,13 @@ def regularization_path(
     Returns
     -------
     path : RegularizationPath
+
+    Raises
+    ------
+    ValueError
+        If the penalty is None, which leaves no λ, or if a fit fails.
+    KeyboardInterrupt
+        At Ctrl-C: there are no half-trained paths.
 
     Examples
     --------
@@ -228,7 +238,13 @@ def regularization_path(
     """
     if estimator is None:
         kind = MLPRegressor if looks_continuous(y) else MLPClassifier
-        estimator = kind(solver="lbfgs", random_state=0)
+        estimator = kind(solver="lbfgs", random_state=0, penalty="l1")
+    if isinstance(penalty, str) and penalty == "auto":
+        penalty = estimator.penalty
+    if penalty is None:
+        raise ValueError(
+            "penalty=None leaves no alpha to walk along: give a penalty, such as 'l1'."
+        )
     if (X_val is None) != (y_val is None):
         raise ValueError("Give both X_val and y_val, or neither.")
     template = clone(estimator).set_params(penalty=penalty, alpha="scale", **params)
@@ -245,12 +261,16 @@ def regularization_path(
     thetas: list[np.ndarray] = []
     for alpha in alphas:
         member = replace(member, alpha=np.full_like(member.alpha, alpha))
-        (result,) = train_stack(problem, [member])
+        with ctrl_c_raises():
+            (result,) = train_stack(problem, [member])
         check_finite(template, result, problem.data)
         thetas.append(result.theta.copy())
         # The next λ starts here.
         member.theta = result.theta
         member.unfolded = result.unfolded
+        if problem.settings.early_stopping:
+            # One split for the path: rows once trained on are not held out later.
+            member.random_state = stream_at(result.progress.split)
     settings = problem.settings
     network = Network(settings.layer_sizes, settings.activation, settings.dtype)
     validation_loss = None
@@ -277,6 +297,8 @@ def _losses(data, loss, network, thetas):
     losses = []
     for theta in thetas:
         network.bind(theta[np.newaxis])
-        _, (mean,) = raw_and_loss(network, loss, data, [everything])
+        # Targets beyond the root of their range have squares of inf.
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, (mean,) = raw_and_loss(network, loss, data, [everything])
         losses.append(float(mean))
     return np.array(losses)

@@ -39,10 +39,20 @@ def make_splits(cv, X, y, classifier, random_state, **split_params):
     -------
     splits : list of (ndarray, ndarray)
         A list, since a splitter may draw other rows whenever it is asked.
+
+    Raises
+    ------
+    ValueError
+        If a part of a split is empty.
     """
     if cv is not None and not isinstance(cv, Integral):
         splitter = check_cv(cv, y, classifier=classifier)
-        return list(splitter.split(X, y, **split_params))
+        splits = list(splitter.split(X, y, **split_params))
+        for i, rows in enumerate(splits):
+            for part, kind in zip(rows, ("training", "held-out"), strict=True):
+                if not count_rows(part):
+                    raise ValueError(f"Split {i} of cv has no {kind} rows.")
+        return splits
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     n_rows = count_rows(X)
     holdout = cv is None and n_rows >= HOLDOUT_ROWS

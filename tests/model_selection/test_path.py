@@ -5,12 +5,14 @@ import pytest
 import scipy.sparse as sp
 from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
 from skl2 import MLPClassifier, MLPRegressor
+from skl2._engine.losses import HalfSquaredError
 from skl2._engine.network.network import Network
 from skl2.model_selection import alpha_max, regularization_path
 from skl2.model_selection._path import (
@@ -193,9 +195,39 @@ def test_early_stopping_watches_the_validation_rows():
         hidden_layer_sizes=(4,), early_stopping=True, max_iter=5, random_state=0
     )
     rows = {"X_val": X[1::2], "y_val": y[1::2]}
-    path = regularization_path(X[::2], y[::2], alphas=[1.0], estimator=mlp, **rows)
+    path = regularization_path(
+        X[::2], y[::2], alphas=[1.0], estimator=mlp, penalty="l1", **rows
+    )
     fit_quietly(mlp.set_params(penalty="l1", alpha=1.0), X[::2], y[::2], **rows)
     assert_array_equal(path.coefs[0][0], mlp.coefs_[0])
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix])
+def test_early_stopping_holds_out_the_same_rows_for_every_alpha(kind, container):
+    rows_seen = []
+
+    class Recording(kind):
+        def _validation(self, data):
+            score, strata = super()._validation(data)
+
+            def recording(raw, data, rows, theta):
+                rows_seen.append(tuple(sorted(rows)))
+                return score(raw, data, rows, theta)
+
+            return recording, strata
+
+    target = y_wine if kind is MLPClassifier else y_wine - 1.5
+    mlp = Recording(
+        hidden_layer_sizes=(3,), early_stopping=True, max_iter=3, random_state=0
+    )
+    path = regularization_path(
+        container(X_wine), target, estimator=mlp, penalty="l1", alphas=[0.1, 1.0, 10.0]
+    )
+    # Once for each epoch.
+    assert len(rows_seen) == 3 * 3
+    assert len(set(rows_seen)) == 1
+    assert len(path.alphas) == 3
 
 
 def test_without_validation_rows_there_is_nothing_to_choose_by():
@@ -251,6 +283,76 @@ def test_an_estimator_of_ones_own(solver):
     assert not hasattr(estimator, "coefs_")
     assert path.coefs[0][0].dtype == np.float32
     assert np.isfinite(path.train_loss).all()
+
+
+@pytest.mark.parametrize("penalty", ["l2", "elasticnet", "group_l1"])
+def test_the_penalty_is_that_of_the_estimator_unless_it_is_given(penalty):
+    mlp = MLPRegressor(penalty=penalty, l1_ratio=0.3, random_state=0, **LINEAR)
+    mlp.set_params(solver="lbfgs")
+    path = regularization_path(X, y, estimator=mlp, alphas=[1e4])
+    fitted = clone(mlp).set_params(alpha=1e4).fit(X, y)
+    assert_array_equal(path.coefs[0][0], fitted.coefs_[0])
+    path = regularization_path(X, y, estimator=mlp, penalty="l1", alphas=[1e4])
+    fitted.set_params(penalty="l1").fit(X, y)
+    assert_array_equal(path.coefs[0][0], fitted.coefs_[0])
+    # Without an estimator it is 'l1'.
+    path = regularization_path(X, y, alphas=[1e4], **LINEAR)
+    assert_array_equal(path.coefs[0][0], fitted.coefs_[0])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"penalty": None}, {"estimator": MLPRegressor(penalty=None)}],
+    ids=["given", "of the estimator"],
+)
+def test_no_penalty_leaves_no_alpha(options):
+    with pytest.raises(ValueError, match="penalty=None leaves no alpha"):
+        regularization_path(X, y, alphas=[1.0], **options)
+
+
+def test_validation_rows_have_the_class_weights_of_the_training_rows():
+    train, rare = np.arange(0, 130), np.r_[0:20, 100:178]
+    mlp = MLPClassifier((), class_weight="balanced", solver="lbfgs", random_state=0)
+    path = regularization_path(
+        X_wine[train],
+        y_wine[train] > 0,
+        X_val=X_wine[rare],
+        y_val=y_wine[rare] > 0,
+        estimator=mlp,
+        alphas=[10.0],
+    )
+    raw = X_wine[rare] @ path.coefs[0][0][:, 0] + path.intercepts[0][0]
+    counts = np.bincount(y_wine[train] > 0)
+    weight = len(train) / (2.0 * counts)
+    loss = log_loss(
+        y_wine[rare] > 0,
+        1.0 / (1.0 + np.exp(-raw)),
+        sample_weight=weight[(y_wine[rare] > 0).astype(int)],
+    )
+    assert_allclose(path.validation_loss, loss)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
+def test_ctrl_c_leaves_no_half_trained_path(solver):
+    """Without an interrupt the second λ would begin."""
+
+    class Interrupted(MLPRegressor):
+        def _loss(self):
+            return Interrupting(at=7)
+
+    class Interrupting(HalfSquaredError):
+        def __init__(self, at):
+            self.at, self.calls = at, 0
+
+        def value_and_gradient(self, *args):
+            self.calls += 1
+            if self.calls == self.at:
+                raise KeyboardInterrupt
+            return super().value_and_gradient(*args)
+
+    mlp = Interrupted(hidden_layer_sizes=(3,), solver=solver, random_state=0)
+    with pytest.raises(KeyboardInterrupt):
+        regularization_path(X, y, estimator=mlp, alphas=[1.0, 10.0])
 
 
 def test_multilabel_and_multioutput_targets():

@@ -102,6 +102,16 @@ def test_rare_classes_do_not_stop_a_split(y, n_copies):
 
 
 @pytest.mark.parametrize(
+    "split, part", [((range(9), []), "held-out"), (([], range(9)), "training")]
+)
+def test_an_empty_part_of_a_split_is_named(split, part):
+    halves = (np.arange(4), np.arange(4, 9))
+    y = np.arange(9.0)
+    with pytest.raises(ValueError, match=f"Split 1 of cv has no {part} rows"):
+        make_splits([halves, split], y, y, classifier=False, random_state=0)
+
+
+@pytest.mark.parametrize(
     ("counts", "expected"),
     [
         ([5, 6], [5, 6]),
