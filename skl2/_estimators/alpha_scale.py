@@ -39,9 +39,10 @@ def null_gradient(data, loss):
     total = np.zeros((n_features, len(constant)))
     for _, (x, y, weight) in data.chunks(n_features):
         residual = np.repeat(constant, y.shape[1], axis=1)[np.newaxis]
-        loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
-        # Whoever needs a finite sum says so, see ``_largest_singular_value``.
+        # Whoever needs a finite sum says so, see ``_largest_singular_value``. The value
+        # of the loss is not read.
         with np.errstate(over="ignore", invalid="ignore"):
+            loss.value_and_gradient(residual, y, weight, 1.0, LossWorkspace(residual))
             total += x.T @ residual[0].T if issparse(x) else x @ residual[0].T
     return total
 
@@ -52,8 +53,11 @@ def target_scale(data, loss):
         return 1.0
     y, weight = data.targets()
     centred = y - np.average(y, axis=1, weights=weight)[:, np.newaxis]
+    # In units of a power of 2, which is exact, no square is beyond its range.
+    exponent = int(np.frexp(np.abs(centred).max())[1])
+    centred = np.ldexp(centred, -exponent)
     variance = np.average(np.square(centred).mean(axis=0), weights=weight)
-    return float(np.sqrt(variance)) or 1.0
+    return float(np.ldexp(float(np.sqrt(variance)), exponent)) or 1.0
 
 
 def zero_alpha(gradient, penalty, l1_ratio):

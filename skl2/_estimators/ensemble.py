@@ -26,7 +26,8 @@ def averaged(networks):
     """The fitted attributes of an ensemble, given its fitted estimators.
 
     Weights are those of the average of the raw predictions, losses and scores the means
-    over the networks; in a curve a network that has stopped counts with its last value.
+    over the networks; in a curve a network that has stopped counts with its last value,
+    one without an epoch not at all.
     The number of epochs is that of the longest run.
     """
     first = networks[0]
@@ -56,6 +57,8 @@ def _mean(values):
 def _mean_curve(curves):
     if curves[0] is None:
         return None
+    # L-BFGS may stop where it starts, without an iteration.
+    curves = [curve for curve in curves if curve] or [[]]
     length = max(len(curve) for curve in curves)
     padded = [curve + curve[-1:] * (length - len(curve)) for curve in curves]
     with np.errstate(over="ignore"):

@@ -325,3 +325,12 @@ def test_scale_alpha_of_x_that_overflows_says_so():
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match="Scale X, e.g. with StandardScaler"):
         estimator_scale(MLPRegressor(alpha="scale"), X * 1e306, y)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_targets_whose_squares_overflow_are_named(solver):
+    rng = np.random.RandomState(0)
+    X, y = rng.standard_normal((20, 3)), 1e160 * rng.standard_normal(20)
+    model = MLPRegressor(hidden_layer_sizes=(), alpha="scale", solver=solver)
+    with pytest.raises(ValueError, match="y is not scaled|alpha='scale' is"):
+        model.fit(X, y)

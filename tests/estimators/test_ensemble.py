@@ -636,3 +636,14 @@ def test_a_path_is_that_of_one_network():
     y = TARGETS["regression"][1]
     with pytest.raises(ValueError, match="n_estimators=4"):
         regularization_path(X, y, n_estimators=4)
+
+
+def test_networks_that_stop_where_they_start_have_no_curve():
+    # The gradient of one class alone vanishes where the prediction is saturated.
+    data = np.full((1, 2), 1e20)
+    model = MLPClassifier((4,), solver="lbfgs", n_estimators=8, random_state=0)
+    model = fit_quietly(model, data, ["a"])
+    lengths = [len(network.loss_curve_) for network in model.estimators_]
+    assert min(lengths) == 0 < max(lengths)
+    assert len(model.loss_curve_) == len(model.penalty_curve_) == max(lengths)
+    assert np.isfinite(model.loss_)
