@@ -72,7 +72,14 @@ USUAL_CLASSIFIER = {
     "scoring": [None, "loss", "neg_log_loss", "accuracy", "roc_auc"],
 }
 USUAL_REGRESSOR = {
-    "loss": ["squared_error", "poisson", "absolute_error", "huber", "quantile"],
+    "loss": [
+        "squared_error",
+        "poisson",
+        "absolute_error",
+        "huber",
+        "quantile",
+        "gaussian",
+    ],
     "huber_delta": [0.1, 1.35],
     "quantile": [0.5, 0.1, [0.5], [0.1, 0.9]],
     "scoring": [None, "loss", "neg_mean_squared_error"],
