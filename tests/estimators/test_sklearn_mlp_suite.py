@@ -13,12 +13,16 @@ from outside: in ``coefs_``, ``n_iter_`` and ``loss_curve_``.
 
 import copy
 import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import (
     load_digits,
@@ -970,3 +974,53 @@ def test_minimum_input_sample_size():
     model = MLPRegressor(early_stopping=True, random_state=0)
     with pytest.raises(ValueError, match="The validation set is too small"):
         model.fit(X, y)
+
+
+# ------------------------------------------------------------ the installed file itself
+
+# What these read or set is private; the tests of the same names above look at what
+# can be observed of it.
+READ_PRIVATE_ATTRIBUTES = {
+    "test_fit": "sets _coef_grads and more in place of a fit, then goes on",
+    "test_gradient": "calls _loss_grad_lbfgs",
+    "test_learning_rate_warmstart": "reads _optimizer.learning_rate",
+    "test_adaptive_learning_rate": "reads _optimizer.learning_rate",
+    "test_n_iter_no_change": "reads _no_improvement_count",
+    "test_n_iter_no_change_inf": "reads _no_improvement_count",
+}
+OTHER_MESSAGE = {
+    # y = [0, 0, 0, 1] is refused, too, for another reason: one row is held out, and
+    # two are needed for a score. scikit-learn >= 1.9 calls the class 1 'True'.
+    "test_early_stopping_stratified": "wants scikit-learn's words",
+}
+# A fixture of scikit-learn's own conftest.py.
+CONFTEST = """
+import pytest
+
+@pytest.fixture(params=[0, 1, 2])
+def global_random_seed(request):
+    return request.param
+"""
+
+
+@pytest.mark.long
+def test_the_installed_suite_passes_where_it_is_public(tmp_path):
+    """The file that scikit-learn ships, with MLPClassifier and MLPRegressor of skl2."""
+    shipped = Path(sklearn.neural_network.__file__).parent / "tests" / "test_mlp.py"
+    theirs = "from sklearn.neural_network import MLPClassifier, MLPRegressor"
+    source = shipped.read_text()
+    assert source.count(theirs) == 1
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    ours = "from skl2 import MLPClassifier, MLPRegressor"
+    (tmp_path / "test_shipped.py").write_text(source.replace(theirs, ours))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    outcome = ran.stdout
+    failed = set(re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", outcome, re.MULTILINE))
+    assert failed <= {*READ_PRIVATE_ATTRIBUTES, *OTHER_MESSAGE}, outcome
+    # Of about 60 cases.
+    assert int(re.search(r"(\d+) passed", outcome)[1]) >= 45
