@@ -471,9 +471,16 @@ def _whole_batches(case):
     )
 
 
+def _without_stages(case):
+    """Let no loss train a simpler one in a part of `max_iter`, as 'gaussian' does."""
+    if getattr(case.estimator, "loss", None) == "gaussian":
+        case.estimator.set_params(loss="huber")
+
+
 def law_partial_fit(case):
     """n calls of partial_fit are a fit of n epochs."""
     _whole_batches(case)
+    _without_stages(case)
     n = case.estimator.max_iter
     case.estimator.set_params(batch_norm=False, warm_start=False)
     if not hasattr(case.estimator, "partial_fit"):
@@ -501,6 +508,7 @@ def law_partial_fit(case):
 
 def law_warm_start(case):
     """Warm fits of one epoch each are a fit of as many, or refuse with a reason."""
+    _without_stages(case)
     if case.rng.random() < 0.5:
         _whole_batches(case)
     params = case.estimator.set_params(tol=0.0, n_iter_no_change=np.inf).get_params()
@@ -520,7 +528,8 @@ def law_warm_start(case):
 
 def _steady(case):
     """Let rounding stay small: Adam divides gradients by their size plus ε."""
-    case.estimator.set_params(epsilon=1e-3)
+    rate = min(case.estimator.learning_rate_init, 1.0)
+    case.estimator.set_params(epsilon=1e-3, learning_rate_init=rate)
 
 
 def _repeatable(case):
