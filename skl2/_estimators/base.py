@@ -446,5 +446,9 @@ class BaseMLP(
 
         The score None stands for the loss, see ``Validation``.
         """
-        score = None if self.scoring == "loss" else ValidationScore(self, data)
+        score = None if self._watches_loss() else ValidationScore(self, data)
         return score, self._targets.strata(data.y)
+
+    def _watches_loss(self):
+        """Whether early stopping watches the loss."""
+        return self.scoring == "loss"

@@ -421,10 +421,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         mean = np.mean(means, axis=0)
         return self._targets.decode(mean), self._targets.decode(np.sqrt(variance))
 
-    def _score(self, data):
+    def _watches_loss(self):
         # R² does not see the variance.
         likelihood = self.loss == "gaussian" and self.scoring is None
-        return None if likelihood else super()._score(data)
+        return likelihood or super()._watches_loss()
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; for 'quantile' D² of the pinball loss.

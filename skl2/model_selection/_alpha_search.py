@@ -229,7 +229,7 @@ class _AdaptiveSearch(RoutedSearchCV):
             before = len(tried) - len(rung)
             self._task.models.end_rung(
                 range(before, len(tried)),
-                self.n_splits_,
+                len(self.cv),
                 self._best_rank(results),
             )
             pace.note(rung, results["mean_fit_time"][-len(rung) :])
@@ -323,7 +323,7 @@ class _AdaptiveSearch(RoutedSearchCV):
     def _print(self, n_candidates, candidate, position):
         seconds = monotonic() - self._task.began
         print(
-            f"[AlphaSearchCV] {n_candidates} candidates on {self.n_splits_} split(s), "
+            f"[AlphaSearchCV] {n_candidates} candidates on {len(self.cv)} split(s), "
             f"{seconds:.1f} s; best so far {candidate.walk.scores[position]:.6g} "
             f"with {candidate.at(position)}"
         )
