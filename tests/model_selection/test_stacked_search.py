@@ -337,6 +337,21 @@ def regressor():
 
 
 @scenario
+def outputs_beside_the_targets():
+    return Scenario(
+        Regressor(),
+        [
+            {"loss": ["squared_error", "gaussian"], "alpha": [1.0, 10.0]},
+            {"loss": ["quantile"], "quantile": [0.2, [0.1, 0.9], [0.2, 0.5, 0.8]]},
+        ],
+        [2, 2, 1, 1, 1],
+        X=X_diabetes,
+        y=y_diabetes,
+        options={"scoring": None},
+    )
+
+
+@scenario
 def multi_output():
     return Scenario(
         Regressor(),
