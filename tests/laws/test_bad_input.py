@@ -1055,3 +1055,17 @@ def test_a_step_of_decay_beyond_the_range_of_float64(Estimator):
     with pytest.warns(ConvergenceWarning, match="alpha=0.0001 is too large"):
         with pytest.raises(ValueError, match="learning_rate_init=10000000000.0"):
             est.fit(X, Y[Estimator], np.full(N, 1e-305))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_line_search_beyond_the_range_of_float32(seed):
+    """Where L-BFGS looks, in float64, a weight may be beyond the type of X."""
+    data = np.array([[3e37, 0.0], [3e37, 0.0]], np.float32)
+    params = {"hidden_layer_sizes": (3,), "max_iter": 4, "tol": 0.0}
+    est = make(MLPClassifier, solver="lbfgs", random_state=seed, **params)
+    try:
+        est.fit(data, [0, 1])
+    except ValueError as error:
+        assert "X is not scaled" in str(error)
+    else:
+        assert all(np.isfinite(W).all() for W in est.coefs_)

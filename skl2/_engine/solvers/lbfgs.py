@@ -130,8 +130,9 @@ def minimize_lbfgs(objective, theta, max_iter, max_fun, tol, listeners=()):
     def value_and_grad(x):
         nonlocal latest, latest_penalty
         raise_if_abandoned()
-        theta[0] = variables.theta(x)
+        # Beyond the range of theta's type a line search finds no finite loss.
         with np.errstate(over="ignore", invalid="ignore"):
+            theta[0] = variables.theta(x)
             value, grad = objective.value_and_grad()
         latest, latest_penalty = float(value[0]), float(objective.penalty_value[0])
         return variables.value_and_gradient(x, latest, grad[0].astype(np.float64))
