@@ -378,14 +378,23 @@ def _train_lbfgs(problem, member, listeners):
             continue
         objective.loss = losses[-n_left]
         relay = Relay(listeners, result)
-        later = _minimize(objective)(
-            objective,
-            theta,
-            max_iter,
-            max(1, settings.max_fun // len(losses)),
-            settings.tol,
-            relay.listeners,
-        )
+        try:
+            later = _minimize(objective)(
+                objective,
+                theta,
+                max_iter,
+                max(1, settings.max_fun // len(losses)),
+                settings.tol,
+                relay.listeners,
+            )
+        except KeyboardInterrupt:
+            # Before the first iteration on this loss; one before it has been minimised.
+            if result is None or not result.n_iter:
+                raise
+            theta[0] = result.theta
+            result.interrupted = True
+            result.converged = False
+            break
         result = later if result is None else result.followed_by(later)
         if relay.stopped or later.interrupted or later.diverged_at is not None:
             break

@@ -1057,7 +1057,7 @@ def test_a_step_of_decay_beyond_the_range_of_float64(Estimator):
             est.fit(X, Y[Estimator], np.full(N, 1e-305))
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [10, 13, 14])
 def test_a_line_search_beyond_the_range_of_float32(seed):
     """Where L-BFGS looks, in float64, a weight may be beyond the type of X."""
     data = np.array([[3e37, 0.0], [3e37, 0.0]], np.float32)

@@ -12,7 +12,8 @@ from helpers import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skl2._engine.losses import HalfSquaredError
+from skl2 import MLPRegressor
+from skl2._engine.losses import Gaussian, HalfSquaredError
 from skl2._engine.solvers.lbfgs import _SplitVariables, _Variables, minimize_lbfgs
 
 PENALTIES = ["l2", "l1", "elasticnet", None]
@@ -227,3 +228,30 @@ def test_divergence_is_noticed(penalty):
     objective.data.y *= 1e200
     result = minimize(objective, max_iter=20)
     assert result.diverged_at is not None
+
+
+class InterruptedGaussian(Gaussian):
+    """Ctrl-C in the first evaluation, which comes after those of its lead."""
+
+    pressed = False
+
+    def value_and_gradient(self, *args):
+        if not self.pressed:
+            self.pressed = True
+            raise KeyboardInterrupt
+        return super().value_and_gradient(*args)
+
+
+class InterruptedRegressor(MLPRegressor):
+    def _loss(self):
+        return InterruptedGaussian()
+
+
+def test_ctrl_c_between_the_losses_of_a_fit_keeps_what_was_minimised():
+    data = training_set(n_outputs=1)
+    model = InterruptedRegressor("gaussian", (3,), solver="lbfgs", random_state=0)
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model.fit(data.X, data.y[0])
+    assert model.n_iter_ > 0
+    # The mean has been learned, the variance not yet.
+    assert np.isfinite(model.loss_)
