@@ -24,6 +24,8 @@ from benchmarks.tables import (
 from benchmarks.timing import table
 
 OUTPUT = Path(__file__).parents[1] / "docs/_generated/tables.md"
+# With spaces at which no line breaks.
+PLUS_MINUS = "\u00a0±\u00a0"
 NOTICE = "<!-- Written by `python -m benchmarks.report`. Don't edit. -->"
 
 
@@ -82,7 +84,7 @@ def loss_cell(loss, best):
     if loss is None:
         return ""
     mean, error = loss
-    text = f"{mean:.3f}" if np.isnan(error) else f"{mean:.3f} ± {error:.3f}"
+    text = f"{mean:.3f}" if np.isnan(error) else f"{mean:.3f}{PLUS_MINUS}{error:.3f}"
     return f"**{text}**" if mean == best else text
 
 

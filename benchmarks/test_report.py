@@ -28,7 +28,12 @@ def test_ratios_are_of_the_splits_and_sets_in_common():
 def test_losses_by_set_leave_out_sets_without_the_method():
     header, _, row = set_table(RESULTS, "table").splitlines()
     assert cells(header) == ["set", "rows", r"skl2 MLP\*CV", "sklearn MLP"]
-    assert cells(row) == ["iris", "100", "**0.105 ± 0.005**", "0.210 ± 0.010"]
+    assert cells(row) == [
+        "iris",
+        "100",
+        "**0.105\u00a0±\u00a00.005**",
+        "0.210\u00a0±\u00a00.010",
+    ]
 
 
 def test_a_cell_without_an_error_and_one_without_a_loss():
