@@ -28,9 +28,10 @@ SCHEMAS = {
     "citation-file-format": "CITATION.cff",
 }
 # Stages that run beside the others, which leave a core idle now and then.
-BESIDE = ["docs", "package"]
-# Stages that run only where they are named.
-ON_DEMAND = ["long", "recipes", "bare", "nightly", "gallery"]
+BESIDE = ["docs"]
+# Stages that run only where they are named, as in the workflow, a machine for each:
+# all of them together take more than ten minutes of two cores.
+ON_DEMAND = ["long", "oldest", "recipes", "package", "bare", "nightly", "gallery"]
 
 
 class Copy:
