@@ -31,7 +31,16 @@ SCHEMAS = {
 BESIDE = ["docs"]
 # Stages that run only where they are named, as in the workflow, a machine for each:
 # all of them together take more than ten minutes of two cores.
-ON_DEMAND = ["long", "oldest", "recipes", "package", "bare", "nightly", "gallery"]
+ON_DEMAND = [
+    "coverage",
+    "long",
+    "oldest",
+    "recipes",
+    "package",
+    "bare",
+    "nightly",
+    "gallery",
+]
 
 
 class Copy:
@@ -138,11 +147,16 @@ def lint(workspace):
 
 
 def tests(workspace):
-    """README's test command, coverage"""
+    """README's test command"""
     copy = workspace.copy("tests")
-    copy.install(*copy.group("coverage"))
-    measure = "--cov --cov-report="
-    copy.run(copy.readme_command("pytest"), PYTEST_ADDOPTS=measure)
+    copy.run(copy.readme_command("pytest"))
+
+
+def coverage(workspace):
+    """the same tests, and the share of the lines they reach"""
+    copy = workspace.copy("tests")
+    copy.install("--editable", ".[test]", *copy.group("coverage"))
+    copy.module("pytest", "-n", "2", "--cov", "--cov-report=")
     copy.module("coverage", "report", "--skip-covered", "--show-missing")
 
 
@@ -260,7 +274,7 @@ def keep(folder, variable):
 STAGES = {
     stage.__name__: stage
     for stage in (
-        *(lint, tests, long, oracles, oldest, examples, docs, package),
+        *(lint, tests, coverage, long, oracles, oldest, examples, docs, package),
         *(recipes, bare, nightly, gallery),
     )
 }
