@@ -44,8 +44,8 @@ myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
-# The estimators live in private places of the package (skl2._estimators); the pages are
-# those of the names that users import.
+# The estimators live in private places of the package (skl2._estimators). A page bears
+# the name that users import.
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 # `name` in a docstring is code, as scikit-learn's conventions have it.

@@ -248,7 +248,7 @@ def to_sklearn(estimator):
 
 
 def _keep_the_means(exported):
-    """Drop the outputs of the variances, which come after those of the means."""
+    """Drop the second half of the outputs, the variances; the means stay."""
     exported.n_outputs_ //= 2
     exported.coefs_[-1] = exported.coefs_[-1][:, : exported.n_outputs_].copy()
     exported.intercepts_[-1] = exported.intercepts_[-1][: exported.n_outputs_].copy()

@@ -1,5 +1,6 @@
 """Warnings that point at the user's line, however deep inside they arise."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -9,9 +10,10 @@ import sklearn
 
 # Frames of skl2, and of the libraries that call it for the user: searches, pipelines.
 _INSIDE = (
-    str(Path(__file__).parents[1]),
-    str(Path(sklearn.__file__).parent),
-    str(Path(joblib.__file__).parent),
+    # With a separator at the end: skl2_demo is another folder.
+    os.path.join(Path(__file__).parents[1], ""),
+    os.path.join(Path(sklearn.__file__).parent, ""),
+    os.path.join(Path(joblib.__file__).parent, ""),
 )
 
 

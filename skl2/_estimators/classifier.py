@@ -178,8 +178,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         Class labels; the column numbers for multilabel targets.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer (CSR matrices after ``sparsify``). With `n_estimators` > 1
-        those of the average: the units of the networks stand side by side, and from the
-        second hidden layer on they are a block-diagonal ``scipy.sparse.bsr_matrix``.
+        the average has the units of all networks side by side, and block-diagonal
+        weights, a ``scipy.sparse.bsr_matrix``, from the second hidden layer on.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases of each layer.
     estimators_ : list of MLPClassifier

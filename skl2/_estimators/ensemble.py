@@ -25,10 +25,10 @@ CURVES = (
 def averaged(networks):
     """The fitted attributes of an ensemble, given its fitted estimators.
 
-    Weights are those of the average of the raw predictions, losses and scores the means
-    over the networks; in a curve a network that has stopped counts with its last value,
-    one without an epoch not at all.
-    The number of epochs is that of the longest run.
+    The weights make the network that averages the raw predictions. Losses and scores
+    are means over the networks; in a curve a network that has stopped counts with its
+    last value, one without an epoch not at all. The longest run gives the number of
+    epochs.
     """
     first = networks[0]
     attributes = {name: getattr(first, name) for name in SHARED}

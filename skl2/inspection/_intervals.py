@@ -31,9 +31,9 @@ def prediction_interval(search, X, *, coverage=0.9):
     `loss='quantile'` and a list of quantiles it is conformalized quantile regression:
     the width then follows x, else it is the same everywhere (but for the folds).
 
-    Nothing is trained. The models are those of the splits of the chosen candidate,
-    ``held_out_`` of the search, and not the one that ``predict`` uses, which has seen
-    all rows: a prediction need not be in the middle of its interval.
+    Nothing is trained. The models come from the splits of the chosen candidate
+    (``held_out_`` of the search). The model that ``predict`` uses has seen all rows,
+    and is not among them: a prediction need not be in the middle of its interval.
 
     Parameters
     ----------

@@ -44,8 +44,8 @@ class HeldOutModels:
     Parameters
     ----------
     all_candidates : bool
-        Whether to keep the models of all candidates until the search ends, where it is
-        not known earlier which of them is chosen. If not, those of the best so far.
+        Whether to keep the models of all candidates until the search ends, where the
+        choice is not known earlier. If not, only the best candidate so far keeps them.
     """
 
     def __init__(self, all_candidates):

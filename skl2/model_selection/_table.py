@@ -217,7 +217,8 @@ class BaseTableEstimator(
             estimator=clone(first.estimator).set_params(**best, **epochs),
             param_grid=None,
             alphas=[alpha * share for share in LONGER_ALPHAS],
-            cv=first.cv[:FEWER_FOLDS],
+            # A fold of the user's may have one row only: all of them are asked.
+            cv=first.cv[:FEWER_FOLDS] if self.cv is None else first.cv,
         )
         with catch_warnings():
             # The best λ is one of a few here.

@@ -228,6 +228,17 @@ def test_it_trains_longer_where_rows_held_out_gain():
     assert hurried.best_score_ == hurried.search_.best_score_
 
 
+def test_all_folds_of_the_user_say_whether_to_train_longer():
+    X, y = make_friedman1(60, random_state=0)
+    params = QUICK | {"cv": KFold(5), "hidden_layer_sizes": (20,)}
+    del params["max_time"]
+    weight = np.arange(60) % 3 + 1.0
+    reg = MLPRegressorCV(**params).fit(X, y, sample_weight=weight)
+    # The longer training wins here, and its models are kept.
+    assert reg.best_score_ > reg.search_.best_score_
+    assert len(reg.held_out_) == reg.search_.n_splits_ == 5
+
+
 @pytest.mark.parametrize("n_rows, n_folds", [(499, 5), (500, 3), (1500, 1)])
 def test_folds_by_the_number_of_rows(n_rows, n_folds):
     rng = np.random.RandomState(0)

@@ -64,7 +64,7 @@ def test_a_fitted_estimator_is_the_folded_network(weight, dtype, tol):
     network = make_network(problem.settings)
     theta = parts(network, unfolded)
     expected, moments = forward(theta, X.astype(dtype), "tanh", weight)
-    # Statistics are those of the whole training set, and predict is a plain network.
+    # The whole training set gives the statistics, and predict is a plain network.
     for units, (mean, variance), gamma in zip(
         model.batch_norm_, moments, theta[1], strict=True
     ):
