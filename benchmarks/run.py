@@ -15,13 +15,14 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import skl2
-from benchmarks import fits, growth, import_time, memory, solvers, sparse_data
+from benchmarks import fits, growth, import_time, latency, memory, solvers, sparse_data
 from benchmarks.timing import CLOCKS
 
 SECTIONS = {
     "fits": "Fits of a fixed number of epochs",
     "lbfgs": "L-BFGS",
     "predict": "predict_proba",
+    "latency": "Prediction of one row",
     "growth": "How the time of an epoch grows",
     "sparse": "Sparse X",
     "memory": "Memory",
@@ -73,7 +74,12 @@ def run_section(name, options):
     if name == "sparse":
         figures = sparse_data.run(quick, options.data)
         return figures, sparse_data.report(figures)
-    module = {"growth": growth, "memory": memory, "import": import_time}[name]
+    module = {
+        "latency": latency,
+        "growth": growth,
+        "memory": memory,
+        "import": import_time,
+    }[name]
     figures = module.run(quick)
     return figures, module.report(figures)
 

@@ -12,6 +12,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skl2._estimators.checks import few_valid_numbers
+
 # Columns with at most so many distinct values get no ramps.
 FEW_VALUES = 10
 # Values encoded at once: 2 MB of float64, which a cache holds through all operations.
@@ -256,14 +258,18 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             )
 
     def _check_data(self, X, reset):
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            # Infinity gets an error of its own, which names the columns.
-            ensure_all_finite=False,
-        )
+        few = None if reset else few_valid_numbers(self, X, accept_sparse=False)
+        if few is not None:
+            X = few
+        else:
+            X = validate_data(
+                self,
+                X,
+                reset=reset,
+                dtype=[np.float64, np.float32],
+                # Infinity gets an error of its own, which names the columns.
+                ensure_all_finite=False,
+            )
         highest = np.fmax.reduce(X).astype(np.float64)
         lowest = np.fmin.reduce(X).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -182,7 +182,7 @@ class TrainingSet:
     def _inputs(self, rows):
         X = self.X
         if isinstance(rows, slice):
-            return X[rows] if issparse(X) else X[rows].T
+            return feature_major(X, rows)
         if issparse(X):
             return X[rows] if rows.ndim == 1 else [X[r] for r in rows]
         if X.flags.c_contiguous:
@@ -212,6 +212,14 @@ class TrainingSet:
                 self._buffers.clear()
             found = self._buffers[name, shape] = np.empty(shape, dtype)
         return found
+
+
+def feature_major(X, rows):
+    """The rows of X in a slice as the first layer reads them, see ``Dense.forward``."""
+    if not issparse(X):
+        return X[rows].T
+    # A slice of a sparse matrix is a copy.
+    return X if rows == slice(0, X.shape[0]) else X[rows]
 
 
 def weights_in_range(sample_weight, dtype):
@@ -248,17 +256,7 @@ def balanced_slices(n_rows, batch_size):
 
 def row_chunks(n_rows, widest):
     """Slices that cut a pass over all rows into pieces of bounded memory."""
-    return balanced_slices(n_rows, _chunk_size(widest))
-
-
-def _chunk_size(widest):
-    return max(256, CHUNK_ELEMENTS // widest)
-
-
-def largest_chunk(n_rows, widest):
-    """Rows of the largest of the ``row_chunks``."""
-    n_chunks = -(-n_rows // _chunk_size(widest))
-    return -(-n_rows // n_chunks)
+    return balanced_slices(n_rows, max(256, CHUNK_ELEMENTS // widest))
 
 
 def common_rows(rows):

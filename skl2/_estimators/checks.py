@@ -1,9 +1,15 @@
-"""Data of a fit as arrays, and the errors that say what is wrong with it."""
+"""Data of a fit or prediction as arrays, and the errors about what is wrong there."""
+
+import sys
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import validate_data
+
+FLOATS = (np.float64, np.float32)
+# Numbers in X up to which ``validate_data`` takes longer than the prediction itself.
+FEW_NUMBERS = 1 << 13
 
 
 def checked_rows(
@@ -14,7 +20,7 @@ def checked_rows(
     *,
     y_numeric,
     reset,
-    dtype=(np.float64, np.float32),
+    dtype=FLOATS,
     suffix="",
 ):
     """X (an array or CSR), y and weights as arrays.
@@ -54,6 +60,69 @@ def checked_rows(
             sample_weight, X.shape[0], np.float64, "sample_weight" + suffix
         )
     return X, y, sample_weight
+
+
+def rows_to_predict(estimator, X):
+    """X as an array or CSR matrix of floats, of the features of a fitted estimator.
+
+    Raises what ``validate_data`` raises.
+    """
+    few = few_valid_numbers(estimator, X)
+    if few is not None:
+        return few
+    X = validate_data(
+        estimator, X, accept_sparse=["csr", "csc"], dtype=FLOATS, reset=False
+    )
+    return X.tocsr() if sparse.issparse(X) else X
+
+
+def few_valid_numbers(estimator, X, accept_sparse=True):
+    """What ``validate_data`` returns of a small X in which it finds no fault, or None.
+
+    For one row its checks take twice as long as all the rest of a prediction, for a
+    frame ten times as long.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted: has the number and the names of the features.
+    X : object
+    accept_sparse : bool
+        Whether a CSR matrix of finite floats has no fault.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix, or None
+        None as well where there are many numbers, or where X needs a conversion.
+    """
+    if hasattr(estimator, "feature_names_in_"):
+        X = _floats_of_frame(X, estimator.feature_names_in_)
+    csr = accept_sparse and type(X) in (sparse.csr_matrix, sparse.csr_array)
+    numbers = X.data if csr else X
+    valid = (
+        type(numbers) is np.ndarray
+        and X.dtype in FLOATS
+        and X.ndim == 2
+        and numbers.size <= FEW_NUMBERS
+        and X.shape[0] > 0
+        and X.shape[1] == estimator.n_features_in_
+        and np.isfinite(numbers).all()
+    )
+    return X if valid else None
+
+
+def _floats_of_frame(X, names):
+    """The array of a pandas frame with columns of these names and one float type.
+
+    None for all else.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is None or type(X) is not pandas.DataFrame:
+        return None
+    types = set(X.dtypes)
+    if X.size > FEW_NUMBERS or len(types) != 1 or types.pop() not in FLOATS:
+        return None
+    return X.to_numpy() if np.array_equal(X.columns, names) else None
 
 
 def check_weights(sample_weight, n_rows, dtype, name="sample_weight"):

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skl2._engine.data import TrainingSet, largest_chunk
+from skl2._engine.data import feature_major, row_chunks
 from skl2._engine.network.average import densified
 from skl2._engine.network.dropout import make_dropout
 from skl2._engine.network.network import Network
 from skl2._engine.threads import blas_threads_for
 from skl2._engine.warn import warn
+from skl2._estimators.checks import rows_to_predict
 from skl2._sklearn_compat import selects_by_mean
 
 # Attributes of fitted searches and meta-estimators that lead to a network.
@@ -89,22 +90,18 @@ class FittedNetwork:
 
     def _raw_predict(self, X):
         """Raw predictions, shape (n_samples, n_outputs), in chunks of rows."""
-        check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            accept_sparse=["csr", "csc"],
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        if sparse.issparse(X):
-            X = X.tocsr()
+        if not hasattr(self, "coefs_"):
+            check_is_fitted(self)
+        X = rows_to_predict(self, X)
         dtype = np.result_type(self.coefs_[0].dtype, X.dtype)
         network = self._bound_network(dtype)
         raw = np.empty((X.shape[0], self.n_outputs_), dtype)
-        largest = largest_chunk(len(raw), network.widest)
-        with blas_threads_for(network.layer_sizes, largest):
-            for rows, (x, _, _) in TrainingSet(X).chunks(network.widest):
+        chunks = row_chunks(len(raw), network.widest)
+        product = network.largest_product(sparse.issparse(X))
+        # The first chunk is the largest.
+        with blas_threads_for(product, chunks[0].stop):
+            for rows in chunks:
+                x = feature_major(X, rows)
                 raw[rows] = network.forward(x, rows.stop - rows.start)[0].T
         return raw
 

@@ -6,11 +6,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, sparse
 from scipy.sparse.linalg import lsqr
-from sklearn.utils.validation import validate_data
 
 from skl2._engine.data import TrainingSet
 from skl2._engine.network.layers import ACTIVATIONS
 from skl2._engine.warn import warn
+from skl2._estimators.checks import rows_to_predict
 from skl2._estimators.prediction import check_perceptron
 
 # f'(0) of the activations that have a tangent at 0.
@@ -94,18 +94,6 @@ def forward_passes(estimator, X):
             yield rows, i, z[0], a[0]
 
 
-def checked_rows(estimator, X):
-    """X as ``predict`` takes it, and as CSR if it is sparse."""
-    X = validate_data(
-        estimator,
-        X,
-        accept_sparse=["csr", "csc"],
-        dtype=(np.float64, np.float32),
-        reset=False,
-    )
-    return X.tocsr() if sparse.issparse(X) else X
-
-
 def hidden_activations(estimator, X, layer=-1):
     """Activations of a hidden layer, a = f(W' x + b): the features it has learned.
 
@@ -144,7 +132,7 @@ def hidden_activations(estimator, X, layer=-1):
             f"layer={layer!r}: this {type(estimator).__name__} has {n_hidden} hidden "
             "layer(s), counted from 0, or from -1 backwards."
         )
-    X = checked_rows(estimator, X)
+    X = rows_to_predict(estimator, X)
     layer = int(layer) % n_hidden
     dtype = np.result_type(estimator.coefs_[0].dtype, X.dtype)
     out = np.empty((X.shape[0], estimator.coefs_[layer].shape[1]), dtype)
@@ -232,7 +220,7 @@ def linear_regime(estimator, X):
     True
     """
     check_perceptron(estimator, "linear_regime")
-    X = checked_rows(estimator, X)
+    X = rows_to_predict(estimator, X)
     n_rows, n_features = X.shape
     if n_rows <= n_features + 1:
         warn(

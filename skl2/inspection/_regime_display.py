@@ -3,11 +3,11 @@
 import numpy as np
 
 from skl2._engine.network.layers import ACTIVATIONS
+from skl2._estimators.checks import rows_to_predict
 from skl2._estimators.prediction import check_perceptron
 from skl2.inspection._axes import import_pyplot, make_axes
 from skl2.inspection._linear_regime import (
     SLOPES,
-    checked_rows,
     forward_passes,
     linear_regime,
 )
@@ -89,7 +89,7 @@ class LinearRegimeDisplay:
         widest = max(4.0 * regime.mean_abs_z.max(), *(2.0 * z for z in finite), 1e-300)
         edges = np.linspace(-widest, widest, n_bins + 1)
         counts = np.zeros((len(regime.mean_abs_z), n_bins))
-        for _, i, z, _ in forward_passes(estimator, checked_rows(estimator, X)):
+        for _, i, z, _ in forward_passes(estimator, rows_to_predict(estimator, X)):
             if i < len(counts):
                 counts[i] += np.histogram(np.clip(z, -widest, widest), edges)[0]
         shares = counts / counts.sum(axis=1, keepdims=True)

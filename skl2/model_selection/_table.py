@@ -28,7 +28,7 @@ from skl2._engine.threads import ctrl_c_raises
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.base import BaseMLP
-from skl2._estimators.checks import check_weights
+from skl2._estimators.checks import check_weights, few_valid_numbers
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.parameters import Choice, Number, Seed, Verbosity
 from skl2._estimators.regressor import MLPRegressor
@@ -273,6 +273,9 @@ class BaseTableEstimator(
         if is_table(X):
             validate_data(self, X, skip_check_array=True, reset=reset)
             return X
+        few = None if reset else few_valid_numbers(self, X)
+        if few is not None:
+            return few
         named = self.categorical_features
         numbers = named is None or isinstance(named, str)
         return validate_data(

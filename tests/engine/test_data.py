@@ -21,7 +21,6 @@ from skl2._engine.data import (
     BatchOrder,
     TrainingSet,
     balanced_slices,
-    largest_chunk,
     row_chunks,
 )
 
@@ -46,7 +45,7 @@ def test_row_chunks_bound_the_memory_of_a_pass(n_rows, widest):
     assert sum(s.stop - s.start for s in chunks) == n_rows
     largest = max(s.stop - s.start for s in chunks)
     assert largest * widest <= max(2**18, 256 * widest)
-    assert largest == largest_chunk(n_rows, widest)
+    assert largest == chunks[0].stop
 
 
 def read(order, n_rows):

@@ -1,10 +1,18 @@
-"""What takes a fitted network says which one, where it is given something around it."""
+"""Predictions follow the weights, in any number of rows and threads; importances.
 
+What takes a fitted network says which one, where it is given something around it.
+"""
+
+import copy
+import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from helpers import fit_quietly
+import scipy.sparse as sp
+from helpers import DTYPES, fit_quietly
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
@@ -14,7 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skl2 import MLPRegressor
+from skl2 import MLPClassifier, MLPRegressor
 from skl2.export import compress, to_sklearn, to_torch
 from skl2.inspection import hidden_activations, linear_regime, mc_dropout, optimality
 from skl2.model_selection import MLPRegressorCV
@@ -64,6 +72,106 @@ def test_the_way_to_a_network_further_inside(function):
         function(
             fit_quietly(table.set_params(alphas=[1.0]), X, Y), *ARGUMENTS[function]
         )
+
+
+# ------------------------------------------------------------------------ predictions
+
+LABELS = np.arange(30) % 3
+MODELS = {
+    "binary": (MLPClassifier, LABELS > 0, {}),
+    "multiclass": (MLPClassifier, LABELS, {"activation": "gelu"}),
+    "regressor": (MLPRegressor, Y, {"activation": "tanh"}),
+    "ensemble": (MLPRegressor, Y, {"n_estimators": 3}),
+    # Products of the size at which predictions limit the threads of BLAS.
+    "wide": (MLPClassifier, LABELS, {"hidden_layer_sizes": (100, 90)}),
+}
+models = pytest.mark.parametrize("name", MODELS)
+containers = pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix])
+
+
+def fitted(name, data):
+    Estimator, y, params = MODELS[name]
+    params = {"hidden_layer_sizes": (6, 5), "max_iter": 3, "random_state": 0} | params
+    return fit_quietly(Estimator(**params), data, y)
+
+
+def predictions(model, data):
+    if isinstance(model, MLPRegressor):
+        return (model.predict(data),)
+    return (
+        model.predict(data),
+        model.predict_proba(data),
+        model.decision_function(data),
+    )
+
+
+@models
+@pytest.mark.parametrize("dtype", DTYPES)
+@containers
+def test_one_row_has_the_prediction_it_has_among_many(container, dtype, name):
+    data = container(X.astype(dtype))
+    model = fitted(name, data)
+    for i in range(0, 30, 7):
+        one, many = predictions(model, data[i : i + 1]), predictions(model, data)
+        for found, expected in zip(one, many, strict=True):
+            assert found.dtype == expected.dtype
+            rtol = 100 * np.finfo(dtype).eps
+            assert_allclose(found[0], expected[i], rtol=rtol, atol=rtol)
+
+
+@models
+@containers
+def test_predictions_follow_weights_that_are_edited_or_replaced(container, name):
+    data = container(X)
+    model = fitted(name, data)
+    row = data[:1]
+    before = predictions(model, row)[-1]
+    for edit in (
+        lambda: np.multiply(model.coefs_[0], -3.0, out=model.coefs_[0]),
+        lambda: model.intercepts_[-1].__iadd__(0.5),
+        lambda: model.coefs_.__setitem__(0, -model.coefs_[0]),
+        lambda: setattr(model, "coefs_", [2.0 * W for W in model.coefs_]),
+        model.sparsify,
+        lambda: model.coefs_[1].data.__imul__(0.5),
+        model.densify,
+    ):
+        edit()
+        found = predictions(model, row)
+        # A copy that has never predicted.
+        anew = predictions(copy.deepcopy(model), row)
+        for one, other in zip(found, anew, strict=True):
+            assert_array_equal(one, other)
+        if edit not in (model.sparsify, model.densify):
+            assert (found[-1] != before).any()
+        before = found[-1]
+
+
+@models
+@pytest.mark.parametrize("dtype", DTYPES)
+@containers
+def test_predictions_of_many_threads_are_those_of_one(container, dtype, name):
+    data = container(X.astype(dtype))
+    model = fitted(name, data)
+    rows = [data[i : i + 1 + i % 3] for i in range(30)] * 10
+    alone = [predictions(model, row) for row in rows]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda row: predictions(model, row), rows))
+    for found, expected in zip(together, alone, strict=True):
+        for one, other in zip(found, expected, strict=True):
+            assert_array_equal(one, other)
+
+
+@models
+def test_a_prediction_leaves_nothing_in_the_model(name):
+    model = fitted(name, X)
+    before = pickle.dumps(model)
+    predictions(model, X[:1])
+    predictions(model, sp.csr_matrix(X))
+    assert pickle.dumps(model) == before
+    for one, other in zip(
+        predictions(pickle.loads(before), X), predictions(model, X), strict=True
+    ):
+        assert_array_equal(one, other)
 
 
 # ------------------------------------------------------------------- selecting inputs

@@ -67,6 +67,12 @@ class Dense:
         self._W_transposed = None if dense is None else dense.transpose(0, 2, 1)
         self._in_blocks = dense is not None and dense is not W
 
+    @property
+    def product_shape(self):
+        """(n_in, n_out) of the products of BLAS, of a block each; (0, 0) for none."""
+        # The shape of the transposed stack is (K, n_out, n_in).
+        return (0, 0) if self._W_transposed is None else self._W_transposed.shape[:0:-1]
+
     def forward(self, x, out):
         """Write ``W' x + b`` into `out`, shape (K, n_out, n_rows).
 

@@ -1,5 +1,6 @@
 """The parameters of a stack of networks as one matrix, and the chain of its layers."""
 
+from functools import cached_property
 from math import prod, sqrt
 
 import numpy as np
@@ -68,6 +69,9 @@ class LossWorkspace:
 class Workspace:
     """The arrays a pass over `n_rows` rows writes to, made once and used again.
 
+    A prediction does not read what is for gradients or for batch norm: it is made where
+    it is first asked for.
+
     Attributes
     ----------
     inputs : list of ndarray
@@ -83,6 +87,8 @@ class Workspace:
         dtype = network.dtype
         widths = network.layer_sizes[1:]
         activation = network.activation
+        self._n_rows = n_rows
+        self._dtype = dtype
 
         def empty(n_units):
             return np.empty((K, n_units, n_rows), dtype)
@@ -93,14 +99,26 @@ class Workspace:
         keep = network.keeps_z or activation.needs_input
         self.z = [empty(n) for n in widths[:-1]] if keep else list(self.a[:-1])
         self.z.append(self.a[-1])
-        self.d = [empty(n) for n in widths[:-1]]
         scratch = np.empty(K * max(widths) * n_rows, activation.scratch_dtype or dtype)
         self.scratch = [
             scratch[: K * n * n_rows].reshape(K, n, n_rows) for n in widths[:-1]
         ]
-        self.ones = np.ones((n_rows, 1), dtype)
-        self.loss = LossWorkspace(self.a[-1], self.ones)
-        self.equal_shares = Share(None, n_rows, dtype) if network.norms else None
+
+    @cached_property
+    def d(self):
+        return [np.empty_like(a) for a in self.a[:-1]]
+
+    @cached_property
+    def ones(self):
+        return np.ones((self._n_rows, 1), self._dtype)
+
+    @cached_property
+    def loss(self):
+        return LossWorkspace(self.a[-1], self.ones)
+
+    @cached_property
+    def equal_shares(self):
+        return Share(None, self._n_rows, self._dtype)
 
 
 class Network:
@@ -210,6 +228,11 @@ class Network:
             W = W[np.newaxis] if isinstance(W, np.ndarray) else W
             layer.use(W, b[np.newaxis, :, np.newaxis])
         self.n_members = 1
+
+    def largest_product(self, x_is_sparse):
+        """(n_in, n_out) of the largest product of BLAS in a forward pass of one row."""
+        layers = self.layers[1:] if x_is_sparse else self.layers
+        return max((layer.product_shape for layer in layers), key=prod, default=(0, 0))
 
     def set_running(self, statistics):
         """Start the running statistics of batch norm at these, (2, n_hidden_units)."""
