@@ -31,7 +31,7 @@ from skl2.model_selection._stacked_search import StackedSearch, own_parts
 
 _PARAMETERS = {
     "return_path": [Boolean()],
-    "n_refine": [Choice(None), Number(Integral, "[1, inf)")],
+    "n_refine": [Choice(None), Number(Integral, "[0, inf)")],
     "max_time": [Choice(None), Number(Real, "(0, inf)")],
     "random_state": [Seed()],
 }
@@ -239,7 +239,8 @@ class _AdaptiveSearch(RoutedSearchCV):
                 active = sorted(candidates, key=lambda c: -c.walk.best_score)
                 active = active[: self.n_refine]
         else:
-            _warn_if_open(*self._chosen(tried, results))
+            if self.n_refine != 0:
+                _warn_if_open(*self._chosen(tried, results))
         evaluate.end()
 
     def _next_rung(self, active, tried, results):
@@ -250,7 +251,7 @@ class _AdaptiveSearch(RoutedSearchCV):
             # Those without any score come first.
             turn = [c for c, _ in rung if not c.walk.scores] + [c for c, _ in rung]
             rung = [(c, p) for c, p in rung if c is turn[0]]
-        if rung or not callable(self.refit):
+        if rung or not callable(self.refit) or self.n_refine == 0:
             return rung
         # Another λ than the best may be chosen: it is enclosed, too.
         candidate, position = self._chosen(tried, results)
@@ -551,7 +552,7 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
         Path of the network (``'mlp'``, ``'regressor__mlp'``) if there are several.
     n_refine : int or None, default=None
         Number of best candidates whose λ is walked after the row of decades; None for
-        all.
+        all, 0 to end there.
     max_time : float or None, default=None
         Seconds. With a limit one candidate is walked at a time. After the first row of
         decades nothing begins that, by the time of what came before, would not end in

@@ -6,7 +6,7 @@ import numpy as np
 
 # The coarse row, in decades around λ of alpha='scale', the largest first: of equal
 # scores the first one wins, here as in scikit-learn's ranking.
-ROW = (1, 0, -1, -2)
+ROW = (0, -1, -2)
 # λs per decade of the walk.
 PER_DECADE = 2
 # Decades from alpha='scale' at which the walk ends.

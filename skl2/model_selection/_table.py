@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from time import monotonic
 from warnings import catch_warnings, filterwarnings
 
 import numpy as np
@@ -47,6 +48,7 @@ from skl2.model_selection._table_plan import (
     FEWER_FOLDS,
     LEAST_GAIN,
     LONGER_ALPHAS,
+    best_settings,
     choose,
     make_plan,
 )
@@ -82,9 +84,10 @@ class BaseTableEstimator(
 ):
     """What the two table estimators have in common.
 
-    A fit has four steps: ``AlphaSearchCV`` over λ and a few candidates, the choice of
-    the best of them (``choose``), the question whether to train longer, and their
-    networks, trained on all rows and averaged.
+    A fit has five steps: a screening of the candidates where there are folds,
+    ``AlphaSearchCV`` over λ and those that are left, the choice of the best of them
+    (``choose``), the question whether to train longer, and their networks, trained on
+    all rows and averaged.
     """
 
     _parameters: dict
@@ -149,8 +152,10 @@ class BaseTableEstimator(
             folds = make_splits(self.cv, X, y, is_classifier(self), seed)
             if self.cv is None:
                 folds = folds[: plan.n_folds]
-            self.search_ = self._search(template, plan, folds, seed)
-            self.search_.fit(X, y, **weights)
+            search = self._search(template, plan, folds, seed)
+            if self.cv is None and len(folds) > 1:
+                self._screen(search, X, y, weights)
+            self.search_ = search.fit(X, y, **weights)
             n_networks = self.n_estimators
             if isinstance(n_networks, str):
                 n_networks = plan.n_networks
@@ -197,6 +202,23 @@ class BaseTableEstimator(
         callbacks = callbacks_of(self)
         return search.set_callbacks(*callbacks) if callbacks else search
 
+    def _screen(self, search, X, y, weights):
+        """Leave the candidates to a search that are best in the row of its first fold.
+
+        A fold of the user's own `cv` may have one row only: there all are searched.
+        """
+        first = clone(search).set_params(cv=search.cv[:1], n_refine=0)
+        if self.max_time is not None:
+            began = monotonic()
+            first.set_params(max_time=search.max_time / 2)
+        results = first.fit(X, y, **weights).cv_results_
+        grid = best_settings(results, self._alpha_name, search.n_refine)
+        search.set_params(param_grid=grid)
+        if self.max_time is not None:
+            left = search.max_time - (monotonic() - began)
+            # The first rung runs in any case.
+            search.set_params(max_time=max(left, np.finfo(float).tiny))
+
     def _trained_longer(self, best, plan, X, y, weights):
         """Whether the final networks are trained longer, by the rows held out.
 
@@ -208,35 +230,34 @@ class BaseTableEstimator(
         first = self.search_
         self.best_score_ = float(first.best_score_)
         self.held_out_ = first.held_out_
-        alpha = best[self._alpha_name]
-        if plan.stretch == 1 or alpha == 0.0 or self.max_time is not None:
+        name = self._alpha_name
+        if plan.stretch == 1 or best[name] == 0.0 or self.max_time is not None:
             # No λ to go with the longer training, or no time may be left.
             return lambda params: {}
         epochs = {self._name("max_iter"): plan.stretch * plan.n_epochs}
         search = clone(first).set_params(
             estimator=clone(first.estimator).set_params(**best, **epochs),
             param_grid=None,
-            alphas=[alpha * share for share in LONGER_ALPHAS],
-            # A fold of the user's may have one row only: all of them are asked.
-            cv=first.cv[:FEWER_FOLDS] if self.cv is None else first.cv,
+            alphas=[best[name] * share for share in LONGER_ALPHAS],
         )
-        with catch_warnings():
-            # The best λ is one of a few here.
-            filterwarnings("ignore", "The best alpha", UserWarning)
-            search.fit(X, y, **weights)
-        before = np.mean(
-            [
-                first.cv_results_[f"split{k}_test_score"][first.best_index_]
-                for k in range(search.n_splits_)
-            ]
-        )
-        gain = search.best_score_ - before
-        if not gain > LEAST_GAIN * abs(before):
-            return lambda params: {}
+        asked = [first.cv]
+        if self.cv is None and first.n_splits_ > 1:
+            # Where longer training does harm, the first fold mostly says so. A fold of
+            # the user's may have one row only: all of them are asked.
+            asked = [first.cv[:1], first.cv[:FEWER_FOLDS]]
+        for folds in asked:
+            search.set_params(cv=folds)
+            with catch_warnings():
+                # The best λ is one of a few here.
+                filterwarnings("ignore", "The best alpha", UserWarning)
+                search.fit(X, y, **weights)
+            before = _first_scores(first, len(folds))
+            gain = search.best_score_ - before
+            if not gain > (LEAST_GAIN if folds is asked[-1] else 0.0) * abs(before):
+                return lambda params: {}
         self.best_score_ += float(gain)
         self.held_out_ = search.held_out_
-        share = search.alpha_ / alpha
-        name = self._alpha_name
+        share = search.alpha_ / best[name]
         return lambda params: epochs | {name: share * params[name]}
 
     def _network_parameters(self, plan, seed):
@@ -348,6 +369,14 @@ class BaseTableEstimator(
             )
 
 
+def _first_scores(search, n_splits):
+    """Mean score of the best candidate of a search on its first folds."""
+    results = search.cv_results_
+    return np.mean(
+        [results[f"split{k}_test_score"][search.best_index_] for k in range(n_splits)]
+    )
+
+
 def _request_weights(template):
     """Let metadata routing hand the weights to the encoder and the network."""
     for part in template.get_params(deep=True).values():
@@ -388,8 +417,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
         λs of the search, see ``AlphaSearchCV``.
 
     cv : None, int or splitter, default=None
-        None: shuffled 5 folds below 1,500 rows, one holdout of 20 % above. See
-        ``AlphaSearchCV``.
+        None: shuffled folds below 1,500 rows (five, three of them from 500 rows on),
+        one holdout of 20 % above. For others, see ``AlphaSearchCV``.
 
     scoring : str, callable or None, default=None
         What chooses λ and the candidates; None stands for the loss on rows held out.
@@ -416,7 +445,7 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
         The model: the encoder of the columns and one plain network, the average, with
         `coefs_` and `intercepts_`.
     search_ : AlphaSearchCV
-        The search; ``cv_results_`` has the score of each candidate and λ.
+        The search; ``cv_results_`` has the score of each of its candidates and λs.
     alpha_ : float
         λ of the best candidate.
     best_score_ : float
@@ -440,6 +469,9 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
     has an input of its own. A sparse X is divided by its largest values. The networks
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.
+
+    Below 1,500 rows the candidates are first tried on one fold; the two best are
+    searched on all. Of many rows all are searched.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
@@ -594,8 +626,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         λs of the search, see ``AlphaSearchCV``.
 
     cv : None, int or splitter, default=None
-        None: shuffled 5 folds below 1,500 rows, one holdout of 20 % above. See
-        ``AlphaSearchCV``.
+        None: shuffled folds below 1,500 rows (five, three of them from 500 rows on),
+        one holdout of 20 % above. For others, see ``AlphaSearchCV``.
 
     scoring : str, callable or None, default=None
         What chooses λ and the candidates; None stands for the loss on rows held out.
@@ -623,7 +655,7 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         The model: the encoder of the columns and one plain network, the average, with
         `coefs_` and `intercepts_`.
     search_ : AlphaSearchCV
-        The search; ``cv_results_`` has the score of each candidate and λ.
+        The search; ``cv_results_`` has the score of each of its candidates and λs.
     alpha_ : float
         λ of the best candidate.
     best_score_ : float
@@ -646,6 +678,9 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     standardized (counts of the Poisson loss are not). The networks
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.
+
+    Below 1,500 rows the candidates are first tried on one fold; the two best are
+    searched on all. Of many rows all are searched.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,

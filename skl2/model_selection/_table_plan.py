@@ -29,6 +29,9 @@ LONGER_ALPHAS = (0.1, 0.1**0.5, 1.0)
 # it gains more: .82 of the loss of airfoil and friedman1, .77 of kin40k, .92 of
 # california. Where it does not, it loses: 1.39 of wine, 1.17 of breast_cancer.
 LEAST_GAIN = 0.03
+# Candidates that share the networks of the average, at most. Many rows: one 1.06, two
+# 1, three 1.01; few rows: one 1.012, two 1.
+MOST_AVERAGED = 2
 # Steps of Adam that few rows get at least: an epoch of 100 rows has two. 200 cost a
 # quarter more time for the same losses, as the final networks may be trained longer.
 FEW_STEPS = 120
@@ -48,8 +51,6 @@ class Plan:
         At the start of the cosine.
     n_networks : int
         Networks of the average, where the user has not said.
-    n_averaged : int
-        Candidates that share them, at most.
     close : float
         How much worse than the best their scores may be, as a share of it.
     slack : float
@@ -57,7 +58,8 @@ class Plan:
         this share: an average varies less than the single networks of the folds, and
         needs less of a penalty.
     n_refine : int
-        Candidates whose λ is walked after the coarse row.
+        Candidates whose λ is walked after the coarse row. Of several folds the row of
+        the first one alone says which these are, and the others are given up.
     n_folds : int
         Of five folds those that are used; a holdout is one.
     stretch : int
@@ -70,7 +72,6 @@ class Plan:
     batch_size: int
     learning_rate: float
     n_networks: int
-    n_averaged: int
     close: float
     slack: float
     n_refine: int
@@ -118,12 +119,10 @@ def make_plan(n_rows, n_columns, n_ramped, n_bins="auto", hidden="auto"):
             batch_size=batch_size,
             learning_rate=0.03,
             n_networks=8,
-            # One 1.012, always two 1, always three 1.012, up to three within 5 % .995;
-            # with the slack .990.
-            n_averaged=3,
+            # Always two 1, up to two within 5 % .995; with the slack .990.
             close=0.05,
             slack=0.01,
-            # Three 1, no walk at all 1.006.
+            # Kept of the first fold's row: two .993 for half of the time, three .998.
             n_refine=2,
             # Three of five folds cost 1 to 2 % of loss with less than 500 rows.
             n_folds=N_FOLDS if n_rows < FEWER_FOLDS_ROWS else FEWER_FOLDS,
@@ -136,8 +135,6 @@ def make_plan(n_rows, n_columns, n_ramped, n_bins="auto", hidden="auto"):
         batch_size=int(np.clip(n_rows // 20, 64, 200)),
         learning_rate=0.02,
         n_networks=4,
-        # One 1.06, two 1, three 1.01.
-        n_averaged=2,
         close=inf,
         slack=0.0,
         n_refine=2,
@@ -185,6 +182,47 @@ def choose(results, alpha_name, plan, n_networks):
     -------
     chosen : list of (params, n_networks), the best first
     """
+    candidates = [
+        _at_its_alpha(found, alpha_name, plan.slack)
+        for found in _by_setting(results, alpha_name)
+    ]
+    candidates.sort(key=lambda found: -found[0])
+    best = candidates[0][0]
+    n_most = min(MOST_AVERAGED, n_networks)
+    close = [p for score, p in candidates if score >= _worse(best, plan.close)][:n_most]
+    shares = np.array_split(np.arange(n_networks), len(close))
+    return [(params, len(part)) for params, part in zip(close, shares, strict=True)]
+
+
+def best_settings(results, alpha_name, n_most):
+    """The grid of the settings with the best scores, each at its best λ.
+
+    Parameters
+    ----------
+    results : dict
+        ``cv_results_`` of a search.
+    alpha_name : str
+        The parameter that is λ.
+    n_most : int
+        Number of settings, at most.
+
+    Returns
+    -------
+    param_grid : list of dict
+        In the order of `results`.
+    """
+    settings = _by_setting(results, alpha_name)
+    scores = [max(score for score, _ in found) for found in settings]
+    # Of equal scores the first one wins.
+    best = np.argsort([-score for score in scores], kind="stable")[:n_most]
+    return [
+        {k: [v] for k, v in settings[i][0][1].items() if k != alpha_name}
+        for i in sorted(best)
+    ]
+
+
+def _by_setting(results, alpha_name):
+    """For each setting of the other parameters, [(score, parameters)] of its λs."""
     tried: dict = {}
     for params, score in zip(
         results["params"], results["mean_test_score"], strict=True
@@ -197,15 +235,7 @@ def choose(results, alpha_name, plan, n_networks):
             "All scores of the search are NaN: look at the warnings of its fits, and "
             "at what `scoring` returns."
         )
-    candidates = [
-        _at_its_alpha(found, alpha_name, plan.slack) for found in tried.values()
-    ]
-    candidates.sort(key=lambda found: -found[0])
-    best = candidates[0][0]
-    n_most = min(plan.n_averaged, n_networks)
-    close = [p for score, p in candidates if score >= _worse(best, plan.close)][:n_most]
-    shares = np.array_split(np.arange(n_networks), len(close))
-    return [(params, len(part)) for params, part in zip(close, shares, strict=True)]
+    return list(tried.values())
 
 
 def _at_its_alpha(found, alpha_name, slack):

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2.model_selection import AlphaSearchCV, StackedGridSearchCV
+from skl2.model_selection._alpha_walk import ROW
 from skl2.model_selection._held_out_loss import HeldOutLoss
 
 X, y = load_iris(return_X_y=True)
@@ -103,7 +104,7 @@ def test_the_best_is_enclosed():
 def test_each_candidate_is_walked_or_the_best_alone():
     grid = {"mlp__hidden_layer_sizes": [(1,), (6,)], "mlp__max_iter": [2, 20]}
     counts = []
-    for n_refine in (None, 1):
+    for n_refine in (None, 1, 0):
         search = AlphaSearchCV(pipeline(), grid, n_refine=n_refine, cv=2)
         search.fit(X, y)
         shapes = [
@@ -111,8 +112,10 @@ def test_each_candidate_is_walked_or_the_best_alone():
             for p in search.cv_results_["params"]
         ]
         counts.append(sorted(shapes.count(shape) for shape in set(shapes)))
-    assert min(counts[0]) > 4
-    assert counts[1][:3] == [4, 4, 4] and counts[1][3] > 4
+    row = len(ROW)
+    assert min(counts[0]) > row
+    assert counts[1][:3] == [row] * 3 and counts[1][3] > row
+    assert counts[2] == [row] * 4
 
 
 def test_ratios_of_layers_are_kept():
@@ -150,7 +153,7 @@ def test_the_network_is_found_anywhere():
         (make_pipeline(network(), network()), {}, "several networks"),
         (pipeline(), {"network": "scale"}, "network='scale' is not the path"),
         (pipeline(), {"alphas": [-1.0]}, "alphas must be"),
-        (pipeline(), {"n_refine": 0}, "n_refine"),
+        (pipeline(), {"n_refine": -1}, "n_refine"),
         (pipeline(), {"max_time": 0}, "max_time"),
         (pipeline(), {"param_grid": {"mlp__alpha": [1.0]}}, "its values as alphas"),
         (network(alpha=[0.0, 0.0]), {}, "no ratios to keep"),
@@ -206,9 +209,9 @@ def test_an_open_end_is_said():
 def test_max_time_takes_the_best_so_far():
     grid = {"mlp__hidden_layer_sizes": [(50,), (60,)]}
     search = AlphaSearchCV(pipeline(max_iter=40), grid, max_time=1e-3, random_state=0)
-    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 4"):
+    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 3"):
         search.fit(X, y)
-    assert len(search.cv_results_["params"]) == 4
+    assert len(search.cv_results_["params"]) == len(ROW)
     assert search.score(X, y) == search.best_estimator_.score(X, y)
 
 
@@ -254,8 +257,8 @@ class Interrupting:
 
 
 def test_ctrl_c_keeps_the_rungs_that_were_completed():
-    # Four λs, five folds, 8 epochs of one batch: in the middle of the second rung.
-    presses = Interrupting(4 * 5 * 8 + 20)
+    # The row, five folds, 8 epochs of one batch: in the middle of the second rung.
+    presses = Interrupting(len(ROW) * 5 * 8 + 20)
     mlp = network(augmentation=presses)
     search = AlphaSearchCV(mlp, random_state=0)
     with pytest.raises(KeyboardInterrupt):
@@ -264,10 +267,12 @@ def test_ctrl_c_keeps_the_rungs_that_were_completed():
     assert not hasattr(search, "cv_results_")
     calm = clone(search).set_params(estimator__augmentation=Interrupting(np.inf))
     expected = calm.fit(X, y).cv_results_
-    assert len(search.completed_results_["params"]) == 4 < len(expected["params"])
+    assert (
+        len(search.completed_results_["params"]) == len(ROW) < len(expected["params"])
+    )
     for i in range(5):
         name = f"split{i}_test_score"
-        assert_array_equal(search.completed_results_[name], expected[name][:4])
+        assert_array_equal(search.completed_results_[name], expected[name][: len(ROW)])
 
 
 def test_threads_may_share_a_search():

@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold, train_test_split
 from tables import QUICK, mixed
 
 from skl2.model_selection import MLPClassifierCV, MLPRegressorCV
+from skl2.model_selection._table_plan import make_plan
 
 pytestmark = pytest.mark.usefixtures("open_ends")
 
@@ -247,6 +248,33 @@ def test_folds_by_the_number_of_rows(n_rows, n_folds):
     reg = MLPRegressorCV(**params).fit(X, X[:, 0])
     assert reg.search_.n_splits_ == n_folds
     assert {len(held_out) for _, held_out in reg.search_.cv} <= {n_rows // 5, 100}
+
+
+@pytest.mark.parametrize("max_time", [None, 1e6])
+def test_the_first_fold_says_which_candidates_are_searched(max_time):
+    rng = np.random.RandomState(0)
+    X = rng.rand(120, 2)
+    y = X[:, 0] + 0.1 * rng.standard_normal(120)
+    params = {"alphas": [0.1], "n_estimators": 1, "random_state": 0}
+
+    def searched(reg):
+        """The candidates of the search, the best first."""
+        results = reg.fit(X, y).search_.cv_results_
+        order = np.argsort(results["rank_test_score"], kind="stable")
+        names = "columns__numeric__n_bins", "network__hidden_layer_sizes"
+        return [
+            tuple(results["params"][i][f"regressor__{name}"] for name in names)
+            for i in order
+        ]
+
+    reg = MLPRegressorCV(**params, max_time=max_time)
+    found = searched(reg)
+    plan = make_plan(*X.shape, 2)
+    assert len(found) == plan.n_refine < len(plan.candidates)
+    # A `cv` of the user's is asked about all candidates.
+    alone = searched(MLPRegressorCV(**params, cv=reg.search_.cv[:1]))
+    assert set(alone) == set(plan.candidates)
+    assert set(found) == set(alone[: plan.n_refine])
 
 
 def test_verbose_and_callbacks_tell_of_the_search(capsys):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skl2.model_selection._table_plan import choose, make_plan
+from skl2.model_selection._table_plan import best_settings, choose, make_plan
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,8 @@ def chosen(scores, n_networks, n_rows=300):
     [
         # Each at its best λ; 1.06 is not within 5 % of 1.
         ([{1: -2.0, 2: -1.0}, {1: -1.04}, {3: -1.06}], 4, [(0, 2, 2), (1, 1, 2)]),
-        # No more than three, and no more than there are networks.
-        ([{1: -1.0}, {1: -0.99}, {1: -0.98}, {1: -0.97}], 8,
-         [(3, 1, 3), (2, 1, 3), (1, 1, 2)]),
+        # No more than two, and no more than there are networks.
+        ([{1: -1.0}, {1: -0.99}, {1: -0.98}], 7, [(2, 1, 4), (1, 1, 3)]),
         ([{1: -1.0}, {1: -0.99}], 1, [(1, 1, 1)]),
         # The smallest λ within 1 % of the best.
         ([{0.1: -1.02, 1: -1.009, 2: -1.0, 3: -1.005}], 4, [(0, 1, 4)]),
@@ -94,3 +93,14 @@ def test_many_rows_average_two():
 def test_no_score_at_all():
     with pytest.raises(ValueError, match="All scores of the search are NaN"):
         chosen([{1: np.nan}], 2)
+
+
+def test_the_best_settings_keep_the_order_of_the_search():
+    rows = [{1.0: -3.0, 2.0: np.nan}, {1.0: -4.0}, {1.0: -5.0, 2.0: -1.0}, {2.0: -3.0}]
+    assert best_settings(results(rows), "alpha", 2) == [
+        {"layers": [(0,)]},
+        {"layers": [(2,)]},
+    ]
+    assert best_settings(results(rows[:1]), "alpha", 2) == [{"layers": [(0,)]}]
+    with pytest.raises(ValueError, match="All scores of the search are NaN"):
+        best_settings(results([{1.0: np.nan}]), "alpha", 2)
