@@ -1,15 +1,30 @@
-"""Every use of scikit-learn's private or version-dependent API.
+"""Every use of private or version-dependent API of scikit-learn and joblib.
 
 Methods of ``BaseSearchCV`` that the searches of ``model_selection`` override:
 ``_get_scorers`` and ``_run_search``. The latter gets a `callback_ctx` from version 1.9
 on.
 """
 
+from collections import deque
+from contextlib import contextmanager
+
 import numpy as np
+from joblib.externals.loky.process_executor import (
+    BrokenProcessPool,
+    ProcessPoolExecutor,
+    ShutdownExecutorError,
+    TerminatedWorkerError,
+)
+from joblib.parallel import ParallelBackendBase
 from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import _safe_split
+
+try:
+    from joblib.externals import cloudpickle
+except ImportError:  # joblib >= 1.6 depends on it
+    import cloudpickle  # type: ignore[import-untyped]
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -23,10 +38,15 @@ except ImportError:  # scikit-learn < 1.9
 
 
 __all__ = [
-    "RoutedSearchCV",
+    "BROKEN_POOL",
     "CallbackSupportMixin",
+    "CollectedCalls",
+    "ProcessPoolExecutor",
+    "RoutedSearchCV",
+    "TerminatedWorkerError",
     "callback_context",
     "callbacks_of",
+    "cloudpickle",
     "held_out_rows",
     "remove_callbacks",
     "run_search",
@@ -35,6 +55,72 @@ __all__ = [
     "was_multilabel",
     "with_callbacks",
 ]
+
+
+# What a call to worker processes raises that are not there any more.
+BROKEN_POOL = (BrokenProcessPool, ShutdownExecutorError)
+
+
+class CollectedCalls(ParallelBackendBase):
+    """A joblib backend that hands all calls of a ``Parallel`` to one function.
+
+    The ``Parallel`` needs pre_dispatch='all', and must be called inside of
+    ``collecting``; elsewhere calls run one after another.
+
+    Parameters
+    ----------
+    run : callable ``run(calls) -> list``
+        Results of a deque of (function, args, kwargs), which it may empty.
+    """
+
+    supports_sharedmem = True
+    uses_threads = True
+
+    def __init__(self, run):
+        super().__init__(nesting_level=0)
+        self._run = run
+        self._collecting = False
+        self._calls: deque = deque()
+        self._callbacks: list = []
+        self._results = None
+
+    @contextmanager
+    def collecting(self):
+        """Collect the calls inside."""
+        self._calls.clear()
+        self._callbacks.clear()
+        self._results = None
+        self._collecting = True
+        try:
+            yield
+        finally:
+            self._collecting = False
+            self._results = None
+
+    def effective_n_jobs(self, n_jobs):
+        """2, or 1 where calls are not collected."""
+        if n_jobs == 0:
+            raise ValueError("n_jobs == 0 in Parallel has no meaning")
+        return 2 if self._collecting else 1
+
+    def submit(self, func, callback=None):
+        """Collect a batch of one call; returns its number."""
+        self._calls.extend(func.items)
+        if callback is not None:
+            self._callbacks.append(callback)
+        return len(self._calls) - 1
+
+    # Its name before joblib 1.5.
+    apply_async = submit
+
+    def retrieve_result(self, out, timeout=None):
+        """The result of a batch; when the first is asked for, all calls run."""
+        if self._results is None:
+            self._results = self._run(self._calls)
+            # joblib counts what is done.
+            for callback in self._callbacks:
+                callback(None)
+        return [self._results[out]]
 
 
 class RoutedSearchCV(BaseSearchCV):

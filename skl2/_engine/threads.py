@@ -10,7 +10,7 @@ from typing import Any
 
 import joblib
 import threadpoolctl
-from joblib.parallel import ThreadingBackend, get_active_backend
+from joblib.parallel import LokyBackend, ThreadingBackend, get_active_backend
 
 # Multiply-adds of the largest product of a step above which BLAS threads pay. Below it
 # they cost 1.3 to 10 times (2 cores, OpenBLAS).
@@ -43,6 +43,14 @@ def active_backend(n_jobs=None):
         # Asked for threads, joblib forgets what ``parallel_config(n_jobs=2)`` said.
         _, n_jobs = get_active_backend()
     return get_active_backend(prefer="threads")[0], n_jobs
+
+
+def process_backend():
+    """joblib's backend of processes, None where another or an inner one is active."""
+    backend, _ = get_active_backend()
+    threads, _ = get_active_backend(prefer="threads")
+    free = isinstance(backend, LokyBackend) and isinstance(threads, ThreadingBackend)
+    return backend if free else None
 
 
 @contextmanager

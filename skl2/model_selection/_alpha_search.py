@@ -12,7 +12,6 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import ParameterGrid
 
 from skl2._engine.warn import warn
-from skl2._estimators.base import BaseMLP
 from skl2._estimators.parameters import (
     Boolean,
     Choice,
@@ -25,9 +24,10 @@ from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
 from skl2.model_selection._held_out_models import HeldOutModels
 from skl2.model_selection._one_standard_error import rows_of_one_walk
+from skl2.model_selection._parts import own_networks
 from skl2.model_selection._scale_probe import Scale, probe_scale
 from skl2.model_selection._splits import count_rows, make_splits
-from skl2.model_selection._stacked_search import StackedSearch, own_parts
+from skl2.model_selection._stacked_search import StackedSearch
 
 _PARAMETERS = {
     "return_path": [Boolean()],
@@ -478,7 +478,7 @@ def find_network(estimator, wanted):
     wanted : str or None
         Path of one of several, '' for the estimator itself.
     """
-    networks = {p: n for p, n in own_parts(estimator) if isinstance(n, BaseMLP)}
+    networks = own_networks(estimator)
     if wanted is not None:
         if wanted not in networks:
             raise ValueError(

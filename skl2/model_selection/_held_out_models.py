@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skl2._sklearn_compat import held_out_rows
+from skl2._sklearn_compat import cloudpickle, held_out_rows
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,60 @@ class HeldOut:
     weight: np.ndarray | None
 
 
+class WatchedScorer:
+    """A scorer that notes the models that it is given.
+
+    Parameters
+    ----------
+    scorer : callable
+    scored : list
+        The models, in the order of their first score.
+    """
+
+    def __init__(self, scorer, scored):
+        self.scorer = scorer
+        self.scored = scored
+
+    def __reduce__(self):
+        # Another process notes its own.
+        return WatchedScorer, (self.scorer, [])
+
+    def __call__(self, estimator, *args, **kwargs):
+        # The training rows may be scored after those held out.
+        if not self.scored or self.scored[-1] is not estimator:
+            self.scored.append(estimator)
+        return self.scorer(estimator, *args, **kwargs)
+
+
+class Later:
+    """An object that a process pickles and another unpickles when it is needed.
+
+    Parameters
+    ----------
+    value : object
+    """
+
+    def __init__(self, value):
+        self._value = value
+
+    def __reduce__(self):
+        return _Pickled, (cloudpickle.dumps(self._value),)
+
+    def get(self):
+        """The object."""
+        return self._value
+
+
+class _Pickled(Later):
+    """An object of another process."""
+
+    def __reduce__(self):
+        return _Pickled, (self._value,)
+
+    def get(self):
+        return cloudpickle.loads(self._value)
+
+
 class HeldOutModels:
     """Keeps the models of candidates from one rung of a search to the next.
 
@@ -56,14 +110,7 @@ class HeldOutModels:
     def watched(self, scorer):
         """The scorer, with an eye on the models that it is given."""
 
-        def score(estimator, *args, **kwargs):
-            # The training rows may be scored after those held out.
-            if not self._rung or self._rung[-1] is not estimator:
-                self._rung.append(estimator)
-            return scorer(estimator, *args, **kwargs)
-
-        score.scorer = scorer  # type: ignore[attr-defined]
-        return score
+        return WatchedScorer(scorer, self._rung)
 
     def end_rung(self, tried, n_splits, chosen):
         """Keep the models of the candidates of a rung that may still be needed.
@@ -76,7 +123,8 @@ class HeldOutModels:
         chosen : int
             Number of the candidate that would be chosen now.
         """
-        rung, self._rung = self._rung, []
+        rung = self._rung.copy()
+        self._rung.clear()
         # Fits that fail get no score: which of the models is whose is not known then.
         if len(rung) == len(tried) * n_splits:
             for i, candidate in enumerate(tried):
@@ -103,7 +151,14 @@ class HeldOutModels:
         if models is None or y is None:
             return None
         return [
-            _held_out(model, train, test, X, y, sample_weight)
+            _held_out(
+                model.get() if isinstance(model, Later) else model,
+                train,
+                test,
+                X,
+                y,
+                sample_weight,
+            )
             for model, (train, test) in zip(models, splits, strict=True)
         ]
 

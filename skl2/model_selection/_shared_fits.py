@@ -24,6 +24,7 @@ from skl2._engine.stack import STOCHASTIC_SOLVERS, train_stack
 from skl2._engine.threads import (
     active_backend,
     ctrl_c_raises,
+    process_backend,
     single_threaded_blas,
     workers,
     worth_threads,
@@ -71,6 +72,7 @@ class SharedFits:
     def __init__(self, n_jobs=None):
         backend, n_jobs = active_backend(n_jobs)
         self._backend = backend
+        self._process_backend = process_backend()
         self.n_jobs = n_jobs
         self._candidates = []
         self._results = {}
@@ -108,6 +110,26 @@ class SharedFits:
         """
         with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
             return _one_blas_thread(joblib.effective_n_jobs(self.n_jobs) > 1)
+
+    def n_processes(self):
+        """How many processes may be used: 1 if joblib's backend was chosen."""
+        backend = self._process_backend
+        return 1 if backend is None else backend.effective_n_jobs(self.n_jobs)
+
+    def conditions(self, draws_seed):
+        """What the shared fits of a task in another process must know, see ``Piece``.
+
+        Parameters
+        ----------
+        draws_seed : bool
+            Whether fits of the task use ``seed``.
+        """
+        return {
+            "_seed": self.seed if draws_seed else None,
+            "path_of_alpha": self.path_of_alpha,
+            "total_weights": self.total_weights,
+            "records": None if self.records is None else [],
+        }
 
     def stop(self):
         """Forget the results; fits from now on train on their own."""
@@ -208,8 +230,9 @@ class SharedFits:
             _, keys, members = stacks.setdefault(problem.settings, (problem, [], []))
             keys.append(key)
             members.append(member)
-        with joblib.parallel_config(backend=self._backend, n_jobs=self.n_jobs):
-            n_workers = joblib.effective_n_jobs(self.n_jobs)
+        n_jobs = self.n_jobs if self._worth_workers(stacks, data.n_rows) else 1
+        with joblib.parallel_config(backend=self._backend, n_jobs=n_jobs):
+            n_workers = joblib.effective_n_jobs(n_jobs)
             tasks, owners = [], []
             for settings, (problem, keys, members) in stacks.items():
                 problem = replace(problem, data=data)
@@ -220,10 +243,25 @@ class SharedFits:
                     tasks.append(task)
                     owners.append(keys[part])
             # Limited here too: the thread that waits is the one that may set the limit.
-            with _one_blas_thread(n_workers > 1), workers(self.n_jobs) as run:
+            with _one_blas_thread(n_workers > 1), workers(n_jobs) as run:
                 found = run(tasks)
         for keys, results in zip(owners, found, strict=True):
             self._results.update(zip(keys, results, strict=True))
+
+    def _worth_workers(self, stacks, n_rows):
+        """Whether chunks are trained side by side: large ones, or on a chosen backend.
+
+        Threads whose steps are small wait for each other.
+        """
+        return self._process_backend is None or any(
+            worth_threads(
+                settings.layer_sizes,
+                len(members) * settings.batch_size
+                if settings.solver in STOCHASTIC_SOLVERS
+                else n_rows,
+            )
+            for settings, (_, _, members) in stacks.items()
+        )
 
 
 def _one_blas_thread(wanted):

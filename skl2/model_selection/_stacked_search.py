@@ -7,46 +7,13 @@ import joblib
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
-from sklearn.pipeline import Pipeline
 
 from skl2._engine.threads import ctrl_c_raises
 from skl2._engine.warn import warn
-from skl2._estimators.base import BaseMLP
-from skl2._sklearn_compat import run_search
-from skl2.model_selection._shared_fits import Location, SharedFits
-
-
-def _parts(estimator):
-    """(path, object) of an estimator and everything in its parameters."""
-    return [("", estimator), *sorted(estimator.get_params(deep=True).items())]
-
-
-def own_parts(estimator):
-    """Its parts but for those of searches inside, which train their own stacks."""
-    parts = _parts(estimator)
-    inner = [f"{path}__" for path, part in parts if isinstance(part, StackedSearch)]
-    return [(path, p) for path, p in parts if not path.startswith(tuple(inner))]
-
-
-def _attach(shared_fits, estimator):
-    """Attach shared fits to the perceptrons and pipelines inside; are there any?"""
-    found = False
-    for path, part in own_parts(estimator):
-        if isinstance(part, BaseMLP):
-            part._location = Location(shared_fits, path, part)
-            found = True
-        elif isinstance(part, Pipeline) and part.memory is None:
-            part.memory = shared_fits.memory
-    return found
-
-
-def _detach(shared_fits, estimator):
-    # A scorer may still hold the estimator.
-    for _, part in _parts(estimator):
-        if isinstance(part, BaseMLP):
-            part.__dict__.pop("_location", None)
-        elif isinstance(part, Pipeline) and part.memory is shared_fits.memory:
-            part.memory = None
+from skl2._sklearn_compat import CollectedCalls, run_search
+from skl2.model_selection._fold_tasks import FoldTasks
+from skl2.model_selection._parts import TrainsOwnStacks, attach, detach
+from skl2.model_selection._shared_fits import SharedFits
 
 
 def _warn_of_unfinished(shared_fits):
@@ -61,10 +28,11 @@ def _warn_of_unfinished(shared_fits):
         )
 
 
-class StackedSearch:
+class StackedSearch(TrainsOwnStacks):
     """Mixin: the candidates of each fold are trained as stacks."""
 
     estimator: Any
+    pre_dispatch: Any
 
     def fit(self, X, y=None, **params):
         """Run fit with all sets of parameters; see the scikit-learn class.
@@ -87,23 +55,28 @@ class StackedSearch:
             return super().fit(X, y, **params)  # type: ignore[misc]
         attached = clone(estimator)
         shared_fits = SharedFits(self.n_jobs)
-        if not _attach(shared_fits, attached):
+        if not attach(shared_fits, attached):
             shared_fits.close()
             return super().fit(X, y, **params)  # type: ignore[misc]
         # Works on a copy: other threads may fit this object at the same time.
         search = copy(self)
         search.estimator = attached
         search._shared_fits = shared_fits
+        tasks = FoldTasks(shared_fits)
+        # scikit-learn's loop runs in this process; its calls are run as stacks.
+        search._calls = CollectedCalls(tasks.run)
+        search.pre_dispatch = "all"
         try:
-            # Training is the parallel part. The search around it runs in this process,
-            # which holds the shared fits.
-            with joblib.parallel_config(backend="sequential"), ctrl_c_raises():
+            with joblib.parallel_config(backend=search._calls), ctrl_c_raises():
                 super(StackedSearch, search).fit(X, y, **params)  # type: ignore[misc]
             _warn_of_unfinished(shared_fits)
         finally:
+            tasks.close()
             shared_fits.close()
-            _detach(shared_fits, attached)
+            detach(shared_fits, attached)
             del search._shared_fits
+            del search._calls
+            search.pre_dispatch = self.pre_dispatch
             given = self.get_params(deep=False)
             vars(self).update({k: v for k, v in vars(search).items() if k not in given})
         return self
@@ -112,13 +85,13 @@ class StackedSearch:
         shared_fits: Any = getattr(self, "_shared_fits", None)
 
         def evaluate(candidates, *args, **kwargs):
-            candidates = list(candidates)
-            shared_fits.start(candidates)
-            try:
-                with shared_fits.one_blas_thread():
-                    return evaluate_candidates(candidates, *args, **kwargs)
-            finally:
-                shared_fits.stop()
+            with (
+                shared_fits.one_blas_thread(),
+                self._calls.collecting(),
+                # All that is not a call of the search itself.
+                joblib.parallel_config(backend="sequential"),
+            ):
+                return evaluate_candidates(list(candidates), *args, **kwargs)
 
         own = evaluate_candidates if shared_fits is None else evaluate
         run_search(super()._run_search, own, callback_ctx)  # type: ignore[misc]
@@ -146,11 +119,18 @@ class StackedGridSearchCV(StackedSearch, GridSearchCV):
     scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score
         As in ``sklearn.model_selection.GridSearchCV``.
     n_jobs : int, default=None
-        Number of chunks of a stack trained at a time: in threads, or on the active
-        joblib backend if one was chosen by ``joblib.parallel_config``.
+        Number of processes, this one included, or threads. A process gets a fold, its
+        preprocessing and its scores included, or some candidates of a fold; workers are
+        kept for the next search. A short search stays in this process. On a joblib
+        backend chosen by ``joblib.parallel_config`` a task is a chunk of a stack.
 
     Notes
     -----
+    The numbers are the same bit for bit whatever `n_jobs` is. What cannot be pickled,
+    and a search with callbacks, runs in this process. A step of a user's own that draws
+    from NumPy's global random stream draws in the process that fits it; objects that it
+    changes stay in that process.
+
     With ``random_state=None`` scikit-learn's search draws other initial weights for
     each candidate; here the candidates of a fold share them.
 
