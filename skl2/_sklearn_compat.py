@@ -19,7 +19,9 @@ from joblib.parallel import ParallelBackendBase
 from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 try:
     from joblib.externals import cloudpickle
@@ -48,10 +50,12 @@ __all__ = [
     "callbacks_of",
     "cloudpickle",
     "held_out_rows",
+    "params_of_rows",
     "remove_callbacks",
     "run_search",
     "selects_by_mean",
     "set_labels",
+    "take_rows",
     "was_multilabel",
     "with_callbacks",
 ]
@@ -166,6 +170,16 @@ def run_search(run, evaluate_candidates, callback_ctx):
 def held_out_rows(estimator, X, y, train, test):
     """X and y of the rows held out in a split, as a search gives them to a scorer."""
     return _safe_split(estimator, X, y, test, train)
+
+
+def params_of_rows(X, params, rows):
+    """Parameters of ``fit``: of those with a value for each row of X, some rows."""
+    return _check_method_params(X, params, rows)
+
+
+def take_rows(X, rows):
+    """Some rows of an array, a sparse matrix, a table or a list."""
+    return _safe_indexing(X, rows)
 
 
 def selects_by_mean(frame):

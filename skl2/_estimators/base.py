@@ -390,6 +390,11 @@ class BaseMLP(
             "out_activation_": loss.out_activation,
         }
 
+    def without_progress(self):
+        """This estimator without what only a fit that continues would need."""
+        self._progress = None
+        return self
+
     def _after_epoch(self, settings, report):
         """The fitted attributes as of an epoch, for callbacks."""
         result = report.result

@@ -19,14 +19,14 @@ from skl2._estimators.parameters import (
     Seed,
     check_parameters,
 )
-from skl2._sklearn_compat import RoutedSearchCV
+from skl2._sklearn_compat import RoutedSearchCV, params_of_rows, take_rows
 from skl2.model_selection._alpha_walk import AlphaGrid, given_alphas
 from skl2.model_selection._held_out_loss import HeldOutLoss
 from skl2.model_selection._held_out_models import HeldOutModels
 from skl2.model_selection._one_standard_error import rows_of_one_walk
 from skl2.model_selection._parts import own_networks
 from skl2.model_selection._scale_probe import Scale, probe_scale
-from skl2.model_selection._splits import count_rows, make_splits
+from skl2.model_selection._splits import MOST_ROWS, count_rows, make_splits
 from skl2.model_selection._stacked_search import StackedSearch
 
 _PARAMETERS = {
@@ -115,6 +115,15 @@ class _Task:
     began: float
     verbose: int
     models: HeldOutModels
+    rows: np.ndarray | None = None
+
+    def seen(self):
+        """X, y and the parameters of the estimator's ``fit``, of the rows searched."""
+        fit_params = self.routed.estimator.fit
+        if self.rows is None:
+            return self.X, self.y, fit_params
+        X, y = (take_rows(data, self.rows) for data in (self.X, self.y))
+        return X, y, params_of_rows(self.X, fit_params, self.rows)
 
 
 class _AdaptiveSearch(RoutedSearchCV):
@@ -133,8 +142,9 @@ class _AdaptiveSearch(RoutedSearchCV):
         """Fix the splits, then run scikit-learn's search."""
         began = monotonic()
         routed = self.routed_params(params)
+        given = self.cv
         self.cv = make_splits(
-            self.cv,
+            given,
             X,
             y,
             is_classifier(self.estimator),
@@ -143,6 +153,9 @@ class _AdaptiveSearch(RoutedSearchCV):
         )
         models = HeldOutModels(all_candidates=callable(self.refit))
         self._task = _Task(X, y, routed, began, int(self.verbose), models)
+        if given is None and count_rows(X) > MOST_ROWS:
+            # The other rows have no part in the search.
+            self._task.rows = np.sort(np.concatenate(self.cv[0]))
         # A line a rung is printed here.
         self.verbose = max(0, int(self.verbose) - 1)
         self._shared_fits.records = [] if self.return_path else None
@@ -292,22 +305,18 @@ class _AdaptiveSearch(RoutedSearchCV):
         ]
 
     def _scales(self, settings, path):
-        """What the network says of all rows, for every setting."""
+        """What the network says of the rows of the search, for every setting."""
         scales: list[Scale | None] = []
         errors = []
         # Preprocessing that settings share is fitted once.
         self._shared_fits.start([])
+        X, y, fit_params = self._task.seen()
         try:
             for params in settings:
                 estimator = clone(self.estimator)
                 estimator.set_params(**clone(params, safe=False))
-                fit_params = self._task.routed.estimator.fit
                 try:
-                    scales.append(
-                        probe_scale(
-                            estimator, path, self._task.X, self._task.y, fit_params
-                        )
-                    )
+                    scales.append(probe_scale(estimator, path, X, y, fit_params))
                 except Exception as error:
                     scales.append(None)
                     errors.append(error)
@@ -512,6 +521,10 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     λ/m stays the same between folds and the final fit: `cv_results_` and `best_params_`
     have the λ of all m rows, a fold of m' rows is fitted at λ m'/m.
 
+    Of more than 50,000 rows the default `cv` takes so many, drawn at random, and the
+    final fit takes all of them. Here it is λ that stays the same: the loss of many more
+    rows needs less of a penalty.
+
     Parameters
     ----------
     estimator : estimator object
@@ -534,9 +547,10 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     refit : bool, str or callable, default=True
         See ``GridSearchCV``; ``one_standard_error`` prefers large λ.
     cv : int, splitter, iterable or None, default=None
-        None: 5 folds below 1,500 rows, one holdout of 20 % above. They are shuffled, as
-        are the folds of an int, and stratified for classes, rare ones together. A
-        splitter is asked once, and its splits are used for all λs.
+        None: 5 folds below 1,500 rows, one holdout of 20 % above, of at most 50,000
+        rows. They are shuffled, as are the folds of an int, and stratified for classes,
+        rare ones together. A splitter is asked once, and its splits are used for all
+        λs.
     verbose : int, default=0
         1: a line for each step of the walk. More: also what ``GridSearchCV`` prints for
         one less.

@@ -1,6 +1,7 @@
 """MLPClassifierCV and MLPRegressorCV: a table in, a tuned average of networks out."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from time import monotonic
 from warnings import catch_warnings, filterwarnings
@@ -33,9 +34,10 @@ from skl2._estimators.checks import check_weights, few_valid_numbers
 from skl2._estimators.classifier import MLPClassifier
 from skl2._estimators.parameters import Choice, Number, Seed, Verbosity
 from skl2._estimators.regressor import MLPRegressor
-from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of
+from skl2._estimators.targets import ClassTargets
+from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of, take_rows
 from skl2.model_selection._alpha_search import AlphaSearchCV
-from skl2.model_selection._splits import make_splits
+from skl2.model_selection._splits import count_rows, draw_rows, make_splits
 from skl2.model_selection._table_average import average_pipelines, in_units
 from skl2.model_selection._table_columns import (
     NUMERIC,
@@ -44,10 +46,12 @@ from skl2.model_selection._table_columns import (
     is_table,
     make_columns,
 )
+from skl2.model_selection._table_pieces import cut, fit_in_pieces
 from skl2.model_selection._table_plan import (
     FEWER_FOLDS,
     LEAST_GAIN,
     LONGER_ALPHAS,
+    SEARCH_ROWS,
     best_settings,
     choose,
     make_plan,
@@ -91,6 +95,7 @@ class BaseTableEstimator(
     """
 
     _parameters: dict
+    held_out_: list | None
     # Where the pipeline is in the estimator that is searched.
     _prefix: str
 
@@ -145,34 +150,118 @@ class BaseTableEstimator(
         network = self._network_parameters(plan, seed)
         template = self._template(columns, network, y, sample_weight)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        rows, sample = self._sample(X, y, weights, seed)
+        # Splits of the user's are of all rows.
+        searched = (X, y, weights) if rows is None else sample
         # Routing hands the weights to the encoder, the network and the scorer.
         with config_context(enable_metadata_routing=bool(weights)):
             if weights:
                 _request_weights(template)
-            folds = make_splits(self.cv, X, y, is_classifier(self), seed)
-            if self.cv is None:
-                folds = folds[: plan.n_folds]
-            search = self._search(template, plan, folds, seed)
-            if self.cv is None and len(folds) > 1:
-                self._screen(search, X, y, weights)
-            self.search_ = search.fit(X, y, **weights)
-            n_networks = self.n_estimators
-            if isinstance(n_networks, str):
-                n_networks = plan.n_networks
-            results = self.search_.cv_results_
-            chosen = choose(results, self._alpha_name, plan, n_networks)
-            longer = self._trained_longer(chosen[0][0], plan, X, y, weights)
-            fitted = [
-                clone(template)
-                .set_params(**params)
-                .set_params(**{self._name("n_estimators"): share})
-                .set_params(**longer(params))
-                .fit(X, y, **weights)
-                for params, share in chosen
-            ]
-        self.pipeline_ = self._average(fitted, [share for _, share in chosen])
-        self.alpha_ = float(fitted[0].get_params()[self._alpha_name])
-        self._warn_if_suspicious(X, y, weights)
+            best = self._best(template, plan, searched, seed)
+            if sample is None:
+                self.pipeline_ = self._fit_at_once(best, X, y, weights)
+            else:
+                self.pipeline_ = self._fit_in_pieces(
+                    best, plan, sample, X, y, sample_weight, seed
+                )
+        if rows is not None and self.held_out_ is not None:
+            # Rows of X, not of the sample.
+            self.held_out_ = [replace(h, rows=rows[h.rows]) for h in self.held_out_]
+        self.alpha_ = float(best[0][0].get_params()[self._alpha_name])
+        self._warn_if_suspicious(*(sample or searched))
+
+    def _best(self, template, plan, searched, seed):
+        """The best candidates of the search, not fitted, and their networks.
+
+        Returns
+        -------
+        best : list of (estimator, n_networks), the best first
+        """
+        X, y, weights = searched
+        folds = make_splits(self.cv, X, y, is_classifier(self), seed)
+        if self.cv is None:
+            folds = folds[: plan.n_folds]
+        search = self._search(template, plan, folds, seed)
+        if self.cv is None and len(folds) > 1:
+            self._screen(search, X, y, weights)
+        self.search_ = search.fit(X, y, **weights)
+        n_networks = self.n_estimators
+        if isinstance(n_networks, str):
+            n_networks = plan.n_networks
+        results = self.search_.cv_results_
+        chosen = choose(results, self._alpha_name, plan, n_networks)
+        longer = self._trained_longer(chosen[0][0], plan, X, y, weights)
+        return [
+            (clone(template).set_params(**params).set_params(**longer(params)), n)
+            for params, n in chosen
+        ]
+
+    def _sample(self, X, y, weights, seed):
+        """A sample of many rows, for the search and the encoders.
+
+        Returns
+        -------
+        rows : ndarray or None
+            Which rows the search takes; None for all.
+        sample : (X, y, weights) or None
+            None where there are not so many rows.
+        """
+        if len(y) <= SEARCH_ROWS:
+            return None, None
+        rows = np.arange(len(y))
+        for weight in weights.values():
+            rows = np.flatnonzero(weight)
+        rows = rows[draw_rows(y[rows], SEARCH_ROWS, is_classifier(self), seed)]
+        own = {name: weight[rows] for name, weight in weights.items()}
+        sample = take_rows(X, rows), y[rows], own
+        own_splits = self.cv is not None and not isinstance(self.cv, Integral)
+        return None if own_splits else rows, sample
+
+    def _fit_at_once(self, best, X, y, weights):
+        """The average of the best candidates, each fitted to all rows encoded.
+
+        Parameters
+        ----------
+        best : list of (estimator, n_networks)
+        X, y, weights
+        """
+        fitted = [
+            estimator.set_params(**{self._name("n_estimators"): n}).fit(X, y, **weights)
+            for estimator, n in best
+        ]
+        pipelines, scalers = zip(*map(self._unwrapped, fitted), strict=True)
+        return self._average(pipelines, [n for _, n in best], scalers[0])
+
+    def _fit_in_pieces(self, best, plan, sample, X, y, weight, seed):
+        """The average of the best candidates, fitted to all rows piece by piece."""
+        pipelines, scalers = zip(*(self._unwrapped(e) for e, _ in best), strict=True)
+        fitted = fit_in_pieces(
+            pipelines,
+            [n for _, n in best],
+            sample,
+            X,
+            y if scalers[0] is None else scalers[0].transform(y),
+            self._row_weight(y, weight),
+            plan.final_epochs,
+            seed,
+        )
+        return self._average(fitted, [1] * len(fitted), scalers[0])
+
+    def _unwrapped(self, estimator):
+        """The pipeline in what is searched, and the scaler of the targets or None."""
+        return estimator, None
+
+    def _row_weight(self, y, weight):
+        """The weights of the rows, those of their classes included; None for 1."""
+        return weight
+
+    @staticmethod
+    def _average(pipelines, n_networks, scaler):
+        """One pipeline for several, which predicts in the units of y."""
+        pipeline = average_pipelines(pipelines, n_networks)
+        if scaler is None:
+            return pipeline
+        return in_units(pipeline, scaler.mean, scaler.scale)
 
     def _name(self, parameter):
         """A parameter of the network, as the searched estimator calls it."""
@@ -285,10 +374,6 @@ class BaseTableEstimator(
             As given to fit.
         """
 
-    @abstractmethod
-    def _average(self, fitted, n_networks):
-        """One pipeline for several of the template, fitted."""
-
     def _checked(self, X, reset):
         """X as the encoders of the columns take it; a DataFrame stays one."""
         if is_table(X):
@@ -352,7 +437,13 @@ class BaseTableEstimator(
 
     def _predicted(self, method, X):
         check_is_fitted(self)
-        return getattr(self.pipeline_, method)(self._checked(X, reset=False))
+        X = self._checked(X, reset=False)
+        predict = getattr(self.pipeline_, method)
+        pieces = cut(count_rows(X))
+        if len(pieces) == 1:
+            return predict(X)
+        X = X.tocsr() if issparse(X) else X
+        return np.concatenate([predict(take_rows(X, rows)) for rows in pieces])
 
     def _warn_if_suspicious(self, X, y, weights):
         """Warn if the model is worse on its own rows than on those held out."""
@@ -418,7 +509,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
 
     cv : None, int or splitter, default=None
         None: shuffled folds below 1,500 rows (five, three of them from 500 rows on),
-        one holdout of 20 % above. For others, see ``AlphaSearchCV``.
+        one holdout of 20 % above. For others, see ``AlphaSearchCV``. Only a splitter is
+        given more than 20,000 rows.
 
     scoring : str, callable or None, default=None
         What chooses λ and the candidates; None stands for the loss on rows held out.
@@ -475,7 +567,12 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
-    the final networks are trained as long. With `max_time` this step is left out.
+    the final networks are trained as long. With `max_time`, or more than 20,000 rows,
+    this step is left out.
+
+    Of more than 20,000 rows the search and the encoder take so many, drawn at random.
+    The final networks take all rows, a piece of 20,000 at a time, at the λ chosen and
+    for fewer epochs the more rows there are: X is never encoded as a whole.
 
     Folds are drawn by row: integer weights and repeated rows give the same model only
     where the split allows it, as with a `cv` that keeps copies of a row together.
@@ -546,8 +643,12 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
         network = MLPClassifier(class_weight=self.class_weight, **network)
         return Pipeline([(COLUMNS, columns), (NETWORK, network)])
 
-    def _average(self, fitted, n_networks):
-        return average_pipelines(fitted, n_networks)
+    def _row_weight(self, y, weight):
+        if self.class_weight is None:
+            return weight
+        targets = ClassTargets.learn(y)
+        encoded = targets.encode(y, np.float32)
+        return targets.weighting(self.class_weight, encoded, weight)(encoded, weight)
 
     def decision_function(self, X):
         """Raw predictions, see ``MLPClassifier.decision_function``.
@@ -627,7 +728,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     cv : None, int or splitter, default=None
         None: shuffled folds below 1,500 rows (five, three of them from 500 rows on),
-        one holdout of 20 % above. For others, see ``AlphaSearchCV``.
+        one holdout of 20 % above. For others, see ``AlphaSearchCV``. Only a splitter is
+        given more than 20,000 rows.
 
     scoring : str, callable or None, default=None
         What chooses λ and the candidates; None stands for the loss on rows held out.
@@ -684,7 +786,12 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
-    the final networks are trained as long. With `max_time` this step is left out.
+    the final networks are trained as long. With `max_time`, or more than 20,000 rows,
+    this step is left out.
+
+    Of more than 20,000 rows the search and the encoder take so many, drawn at random.
+    The final networks take all rows, a piece of 20,000 at a time, at the λ chosen and
+    for fewer epochs the more rows there are: X is never encoded as a whole.
 
     Folds are drawn by row: integer weights and repeated rows give the same model only
     where the split allows it, as with a `cv` that keeps copies of a row together.
@@ -766,12 +873,11 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
             pipeline, transformer=scaler, check_inverse=False
         )
 
-    def _average(self, fitted, n_networks):
+    def _unwrapped(self, estimator):
         if not self._scales_targets:
-            return average_pipelines(fitted, n_networks)
-        pipeline = average_pipelines([f.regressor_ for f in fitted], n_networks)
-        scaler = fitted[0].transformer_
-        return in_units(pipeline, scaler.mean, scaler.scale)
+            return super()._unwrapped(estimator)
+        pipeline = getattr(estimator, "regressor_", estimator.regressor)
+        return pipeline, estimator.transformer
 
     def score(self, X, y, sample_weight=None):
         """R² of the predictions; for 'quantile' D², see ``MLPRegressor.score``.

@@ -21,7 +21,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skl2 import MLPClassifier, MLPRegressor
-from skl2.model_selection import AlphaSearchCV, StackedGridSearchCV
+from skl2.model_selection import (
+    AlphaSearchCV,
+    StackedGridSearchCV,
+    _alpha_search,
+    _splits,
+)
 from skl2.model_selection._alpha_walk import ROW
 from skl2.model_selection._held_out_loss import HeldOutLoss
 
@@ -183,6 +188,30 @@ def test_folds_are_shuffled():
         scoring=HeldOutLoss("log_loss"),
     ).fit(X, y)
     assert search.best_score_ > -1.5 > plain.best_score_
+
+
+def test_a_part_of_many_rows_is_searched_and_all_are_fitted(monkeypatch):
+    for module in (_alpha_search, _splits):
+        monkeypatch.setattr(module, "MOST_ROWS", 1500)
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((2500, 3))
+    y = (X[:, 0] + rng.standard_normal(2500) > 0).astype(int)
+    weight = rng.randint(1, 3, 2500).astype(float)
+    search = AlphaSearchCV(pipeline(), random_state=0)
+    search.fit(X, y, mlp__sample_weight=weight)
+    ((train, test),) = _splits.make_splits(None, X, y, True, 0)
+    rows = np.sort(np.r_[train, test])
+    assert len(rows) == 1500
+    # What it finds is what a search on these rows finds, λ included.
+    own = [tuple(np.searchsorted(rows, part) for part in (train, test))]
+    alone = AlphaSearchCV(pipeline(), cv=own, random_state=0, refit=False)
+    alone.fit(X[rows], y[rows], mlp__sample_weight=weight[rows])
+    assert search.alpha_ == alone.alpha_
+    for name in ("params", "mean_test_score"):
+        assert list(search.cv_results_[name]) == list(alone.cv_results_[name])
+    assert_array_equal(search.held_out_[0].rows, test)
+    refit = pipeline(alpha=search.alpha_).fit(X, y, mlp__sample_weight=weight)
+    assert_array_equal(search.predict_proba(X), refit.predict_proba(X))
 
 
 def test_rare_classes_do_not_end_the_search():

@@ -6,7 +6,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
 
-from skl2.model_selection._splits import HOLDOUT_ROWS, make_splits, pool_rare
+from skl2.model_selection import _splits
+from skl2.model_selection._splits import (
+    HOLDOUT_ROWS,
+    draw_rows,
+    make_splits,
+    pool_rare,
+)
 
 rng = np.random.RandomState(0)
 
@@ -38,6 +44,36 @@ def test_the_defaults(n_rows, n_splits, classifier):
         # The file is sorted; without shuffling a fold would lie in one class.
         exact = 2 / len(test) if classifier else 0.1
         assert np.abs(shares(y, test) - 0.25).max() <= exact
+
+
+@pytest.mark.parametrize("classifier", [True, False])
+def test_a_holdout_of_a_part_of_many_rows(monkeypatch, classifier):
+    monkeypatch.setattr(_splits, "MOST_ROWS", 2000)
+    y = np.arange(5000) * 4 // 5000
+    ((train, test),) = splits(None, y, classifier)
+    assert (len(train), len(test)) == (1600, 400)
+    assert len(np.union1d(train, test)) == 2000
+    for part in (train, test):
+        exact = 2 / len(part) if classifier else 0.1
+        assert np.abs(shares(y, part) - 0.25).max() <= exact
+    # No part of 2,000 rows.
+    ((train, test),) = splits(None, y[:2000], classifier)
+    assert (len(train), len(test)) == (1600, 400)
+    # Folds that the user asks for are of all rows.
+    assert_partition(splits(5, y, classifier), 5000, {1000})
+
+
+@pytest.mark.parametrize("classifier", [True, False])
+def test_rows_are_drawn(classifier):
+    y = np.r_[np.zeros(900), np.ones(99), 2].astype(int)
+    rows = draw_rows(y, 100, classifier, 0)
+    assert len(rows) == 100
+    assert (np.diff(rows) > 0).all()
+    if classifier:
+        assert (y[rows] == 0).sum() == 90
+    other = draw_rows(y, 100, classifier, 1)
+    assert (rows != other).any()
+    assert_array_equal(draw_rows(y, 1000, classifier, 0), np.arange(1000))
 
 
 @pytest.mark.parametrize("cv", [2, 7, np.int64(3)])
@@ -94,8 +130,9 @@ def test_an_iterator_and_groups():
 @pytest.mark.parametrize("n_copies", [1, 40])
 @pytest.mark.filterwarnings("error")
 def test_rare_classes_do_not_stop_a_split(y, n_copies):
-    y = pd.concat([y] * n_copies) if n_copies > 1 and hasattr(y, "iloc") else y
-    y = np.concatenate([y] * n_copies) if n_copies > 1 else y
+    if n_copies > 1:
+        copies = pd.concat if hasattr(y, "iloc") else np.concatenate
+        y = copies([y] * n_copies)
     found = splits(None, y)
     assert len(found) == (5 if n_copies == 1 else 1)
     assert_partition(found, len(y), {len(y) // 5, -(-len(y) // 5)})

@@ -40,6 +40,16 @@ def test_few_rows_get_a_number_of_steps():
         assert plan.n_epochs >= 30
 
 
+def test_many_rows_are_searched_in_part_and_trained_for_fewer_epochs():
+    few, most, many, more = (make_plan(n, 8, 8) for n in (5000, 20_000, 80_000, 10**6))
+    assert [plan.n_search_rows for plan in (few, most)] == [5000, 20_000]
+    assert [plan.n_search_rows for plan in (many, more)] == [20_000, 20_000]
+    # Half as many epochs for four times as many rows.
+    assert (many.final_epochs, more.final_epochs) == (15, 4)
+    assert make_plan(10**8, 8, 8).final_epochs == 2
+    assert (300,) not in {layers for _, layers in more.candidates}
+
+
 def test_the_grid_names_both_parameters():
     plan = make_plan(60, 30, 30, n_bins=3, hidden=(4,))
     assert plan.param_grid("bins", "layers") == [{"layers": [(4,)], "bins": [3]}]

@@ -61,16 +61,25 @@ class Schedule:
         return stop
 
 
-class CosineSchedule(Schedule):
-    """A rate that rises linearly to η_init and falls to 0 along half a cosine.
+def cosine_factor(t, n_steps):
+    """What step t of a cosine schedule has of the initial rate.
 
     With T steps in all and w = ceil(T / 20) of them to warm up, step t = 0, 1, ... has
 
-        η_init (t + 1) / (w + 1)                           for t < w,
-        η_init (1 + cos(π (t - w) / (T - w))) / 2          after.
+        (t + 1) / (w + 1)                           for t < w,
+        (1 + cos(π (t - w) / (T - w))) / 2          after.
+    """
+    warm_up = -(-n_steps // 20)
+    if t < warm_up:
+        return (t + 1) / (warm_up + 1)
+    return 0.5 * (1.0 + cos(pi * (t - warm_up) / (n_steps - warm_up or 1)))
 
-    Each run is such a cycle. Loshchilov & Hutter, "SGDR", 2017; Goyal et al.,
-    "Accurate, large minibatch SGD", 2017 (warm-up).
+
+class CosineSchedule(Schedule):
+    """A rate that rises linearly to η_init and falls to 0 along half a cosine.
+
+    Each run is such a cycle, see ``cosine_factor``. Loshchilov & Hutter, "SGDR", 2017;
+    Goyal et al., "Accurate, large minibatch SGD", 2017 (warm-up).
 
     Parameters
     ----------
@@ -79,21 +88,13 @@ class CosineSchedule(Schedule):
         Epochs that the cycle takes.
     """
 
-    warm_up = 20
-
     def __init__(self, learning_rate_init, n_epochs):
         super().__init__("cosine", learning_rate_init, 0.0)
         self.n_epochs = n_epochs
         self._epoch = 0
 
     def before_step(self, optimizer, step, n_steps):
-        total = self.n_epochs * n_steps
-        warm_up = -(-total // self.warm_up)
-        t = self._epoch * n_steps + step
-        if t < warm_up:
-            factor = (t + 1) / (warm_up + 1)
-        else:
-            factor = 0.5 * (1.0 + cos(pi * (t - warm_up) / (total - warm_up or 1)))
+        factor = cosine_factor(self._epoch * n_steps + step, self.n_epochs * n_steps)
         optimizer.set_learning_rate(self.learning_rate_init * factor)
 
     def end_epoch(self, optimizer, rows_seen):
