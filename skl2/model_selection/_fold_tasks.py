@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import joblib
-import numpy as np
-from sklearn.utils.multiclass import type_of_target
 
 from skl2._engine.threads import ctrl_c_raises, single_threaded_blas
 from skl2._sklearn_compat import callbacks_of
 from skl2.model_selection._held_out_models import Later
 from skl2.model_selection._parts import attach, own_networks, own_parts
-from skl2.model_selection._processes import Payload, are_warm, share_out
-from skl2.model_selection._schedule import START, Costs, Shape, cut
+from skl2.model_selection._processes import Payload, share_out
+from skl2.model_selection._schedule import Costs, cut, readiness, shape_of
 from skl2.model_selection._shared_fits import SharedFits
 
 
@@ -152,10 +150,9 @@ class FoldTasks:
             path: network.get_params(deep=False)
             for path, network in own_networks(estimator).items()
         }
-        costs = Costs(_candidates(calls), networks, _shape(X, y, len(kwargs["train"])))
-        start = 0.0 if are_warm(n_processes - 1) else START
-        ready = [0.0] + (n_processes - 1) * [start]
-        return cut(costs, kwargs["split_progress"][1], ready)
+        shape = shape_of(X, y, len(kwargs["train"]))
+        costs = Costs(_candidates(calls), networks, shape)
+        return cut(costs, kwargs["split_progress"][1], readiness(n_processes))
 
     def _share_out(self, calls, tasks):
         """The results of the calls, by several processes."""
@@ -232,16 +229,3 @@ def _draws_seed(calls):
         for _, _, kwargs in calls
         for name, base in names.items()
     )
-
-
-def _shape(X, y, n_rows):
-    """The ``Shape`` of a fold, as far as the data tell before preprocessing."""
-    shape = getattr(X, "shape", None) or np.shape(X)
-    n_inputs = shape[1] if len(shape) > 1 else 1
-    n_outputs = 1
-    if len(np.shape(y)) > 1:
-        n_outputs = np.shape(y)[1]
-    elif y is not None and type_of_target(y) == "multiclass":
-        n_outputs = len(np.unique(np.asarray(y)))
-    single = getattr(X, "dtype", None) == np.float32
-    return Shape(n_rows, n_inputs, n_outputs, single)

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from heapq import heapreplace
 
 import numpy as np
+from sklearn.utils.multiclass import type_of_target
 
 from skl2._engine.stack import STOCHASTIC_SOLVERS
 from skl2._engine.threads import ACTIVATION
 from skl2._estimators.parameters import check_hidden_layer_sizes
+from skl2.model_selection._processes import are_warm
 
 # Seconds, measured for stacks of 1 to 20 members of seven shapes, 4-10-3 to 784-100-10
 # (float32, one BLAS thread, 2.5 GHz): of a step, of a step for each member, and of a
@@ -52,6 +54,18 @@ class Shape:
     n_inputs: int
     n_outputs: int
     single: bool
+
+
+def shape_of(X, y, n_rows):
+    """The ``Shape`` of a training set of so many rows of X and y."""
+    shape = getattr(X, "shape", None) or np.shape(X)
+    n_outputs = 1
+    if len(np.shape(y)) > 1:
+        n_outputs = np.shape(y)[1]
+    elif y is not None and type_of_target(y) == "multiclass":
+        n_outputs = len(np.unique(np.asarray(y)))
+    single = getattr(X, "dtype", None) == np.float32
+    return Shape(n_rows, shape[1] if len(shape) > 1 else 1, n_outputs, single)
 
 
 def step_work(params, shape):
@@ -164,6 +178,28 @@ def makespan(seconds, ready):
     return end
 
 
+def readiness(n_processes):
+    """When each process begins, in seconds; this one is the first."""
+    start = 0.0 if are_warm(n_processes - 1) else START
+    return [0.0] + (n_processes - 1) * [start]
+
+
+def pays(seconds, alone, ready):
+    """Whether tasks take clearly less time by several processes than by one.
+
+    Parameters
+    ----------
+    seconds : sequence of float
+        Of the tasks.
+    alone : float
+        Of all the work in this process.
+    ready : sequence of float
+        When each process begins.
+    """
+    together = makespan([task + DISPATCH for task in seconds], ready)
+    return len(ready) > 1 and together < WORTH * alone
+
+
 def cut(costs, n_splits, ready):
     """Cut the folds into tasks for some processes.
 
@@ -183,19 +219,20 @@ def cut(costs, n_splits, ready):
         Fold and candidates. Empty where one process alone is about as fast.
     """
     order = costs.order
-    n_processes = len(ready)
-    best = WORTH * n_splits * costs.seconds(order)
-    tasks: list = []
-    whole = costs.seconds(order) + DISPATCH
-    for n_pieces in range(1, min(len(order), 2 * n_processes) + 1):
+    whole = costs.seconds(order)
+    best: tuple = (np.inf,)
+    for n_pieces in range(1, min(len(order), 2 * len(ready)) + 1):
         pieces = [part.tolist() for part in np.array_split(order, n_pieces)]
-        seconds = [costs.seconds(piece) + DISPATCH for piece in pieces]
-        for n_cut in {n_splits % n_processes, n_splits}:
+        seconds = [costs.seconds(piece) for piece in pieces]
+        for n_cut in {n_splits % len(ready), n_splits}:
             n_whole = n_splits - n_cut
-            end = makespan(n_whole * [whole] + n_cut * seconds, ready)
-            if end < best:
-                best = end
-                tasks = [(fold, order) for fold in range(n_whole)]
-                cut_folds = range(n_whole, n_splits)
-                tasks += [(fold, piece) for fold in cut_folds for piece in pieces]
-    return tasks
+            all_seconds = n_whole * [whole] + n_cut * seconds
+            end = makespan([task + DISPATCH for task in all_seconds], ready)
+            if end < best[0]:
+                best = end, n_whole, pieces, all_seconds
+    _, n_whole, pieces, all_seconds = best
+    if not pays(all_seconds, n_splits * whole, ready):
+        return []
+    tasks = [(fold, order) for fold in range(n_whole)]
+    cut_folds = range(n_whole, n_splits)
+    return tasks + [(fold, piece) for fold in cut_folds for piece in pieces]

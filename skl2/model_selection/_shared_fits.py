@@ -54,6 +54,13 @@ def weighting(estimator):
     return _hash(getattr(estimator, "class_weight", None))
 
 
+def count_processes(n_jobs):
+    """Processes that may be used for n_jobs; 1 where a joblib backend was chosen."""
+    _, n_jobs = active_backend(n_jobs)
+    backend = process_backend()
+    return 1 if backend is None else backend.effective_n_jobs(n_jobs)
+
+
 class SharedFits:
     """Results of the candidates of a search, trained on the first demand.
 

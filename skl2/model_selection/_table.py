@@ -37,6 +37,7 @@ from skl2._estimators.regressor import MLPRegressor
 from skl2._estimators.targets import ClassTargets
 from skl2._sklearn_compat import CallbackSupportMixin, callbacks_of, take_rows
 from skl2.model_selection._alpha_search import AlphaSearchCV
+from skl2.model_selection._final_fits import fit_all
 from skl2.model_selection._splits import count_rows, draw_rows, make_splits
 from skl2.model_selection._table_average import average_pipelines, in_units
 from skl2.model_selection._table_columns import (
@@ -225,10 +226,11 @@ class BaseTableEstimator(
         best : list of (estimator, n_networks)
         X, y, weights
         """
-        fitted = [
-            estimator.set_params(**{self._name("n_estimators"): n}).fit(X, y, **weights)
+        ensembles = [
+            estimator.set_params(**{self._name("n_estimators"): n})
             for estimator, n in best
         ]
+        fitted = fit_all(ensembles, X, y, weights, self.n_jobs)
         pipelines, scalers = zip(*map(self._unwrapped, fitted), strict=True)
         return self._average(pipelines, [n for _, n in best], scalers[0])
 
@@ -523,7 +525,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
         none that would not end in 70 % of the time, and takes the best so far.
 
     n_jobs : int or None, default=None
-        Tasks of the search at a time, see ``StackedGridSearchCV``.
+        Processes, this one included, that share the folds of the search and the final
+        fits, see ``StackedGridSearchCV``.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, the initial weights and the order of the rows.
@@ -743,7 +746,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
         none that would not end in 70 % of the time, and takes the best so far.
 
     n_jobs : int or None, default=None
-        Tasks of the search at a time, see ``StackedGridSearchCV``.
+        Processes, this one included, that share the folds of the search and the final
+        fits, see ``StackedGridSearchCV``.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the folds, the initial weights and the order of the rows.
