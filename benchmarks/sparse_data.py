@@ -3,7 +3,6 @@
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from time import process_time
 
 import numpy as np
 from scipy import sparse
@@ -12,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.libraries import LIBRARIES
 from benchmarks.problems import Problem
-from benchmarks.timing import table
+from benchmarks.timing import interleaved, ratio, show, table
 
 
 def generated(n_rows, n_features, per_row, seed=0):
@@ -43,23 +42,36 @@ def problems(data_folder, quick):
         X = X.astype(np.float32)
         yield Problem("a9a", X, y, (50,), 200, 1)
         yield Problem("a9a as a dense array", X.toarray(), y, (50,), 200, 1)
-    for per_row in (19, 75, 300):
-        X, y = generated(n_rows, 47_236, per_row)
-        yield Problem(f"47,236 columns, {per_row} a row", X, y, (50,), 1000, 1)
-    for n_features in (2000, 10_000):
-        X, y = generated(n_rows, n_features, 75)
-        yield Problem(f"{n_features:,} columns, 75 a row", X, y, (50,), 1000, 1)
+    for n_features, per_row in (
+        (47_236, 19),
+        (47_236, 75),
+        (47_236, 300),
+        (2000, 19),
+        (2000, 75),
+        (10_000, 75),
+    ):
+        X, y = generated(n_rows, n_features, per_row)
+        name = f"{n_features:,} columns, {per_row} a row"
+        yield Problem(name, X, y, (50,), 1000, 1)
+    # Where rows of the first layer wait, see the module lazy_rows.
+    for n_features, batch_size in ((47_236, 1000), (47_236, 200), (2000, 200)):
+        X, y = generated(n_rows, n_features, 19)
+        name = f"{n_features:,} columns, 19 a row"
+        yield Problem(name, X, y, (50,), batch_size, 1, solver="sgd")
 
 
-def seconds_per_epoch(library, problem, repeats):
-    fits = [LIBRARIES[library](replace(problem, n_epochs=n)) for n in (1, 3)]
-    best = [np.inf, np.inf]
-    for _ in range(repeats):
-        for i, fit in enumerate(fits):
-            start = process_time()
-            fit()
-            best[i] = min(best[i], process_time() - start)
-    return (best[1] - best[0]) / 2
+def seconds_per_epoch(problem, repeats):
+    """CPU seconds of an epoch, interleaved: {library: (repeats,)}."""
+    fits = {
+        (library, n): LIBRARIES[library](replace(problem, n_epochs=n))
+        for library in ("skl2", "sklearn")
+        for n in (1, 3)
+    }
+    seconds, _ = interleaved(fits, repeats, "cpu")
+    return {
+        library: (seconds[library, 3] - seconds[library, 1]) / 2
+        for library in ("skl2", "sklearn")
+    }
 
 
 def run(quick, data_folder=None):
@@ -69,35 +81,37 @@ def run(quick, data_folder=None):
         for problem in problems(data_folder, quick):
             X = problem.X
             nonzeros = X.nnz if sparse.issparse(X) else X.size
-            times = {
-                library: seconds_per_epoch(library, problem, 2 if quick else 3)
-                for library in ("skl2", "sklearn")
-            }
+            times = seconds_per_epoch(problem, 1 if quick else 3)
             rows.append(
                 {
                     "problem": problem.name,
                     "rows": X.shape[0],
                     "columns": X.shape[1],
                     "nonzeros": int(nonzeros),
+                    "solver": problem.solver,
                     "batch": problem.batch_size,
-                    "seconds": times,
+                    "seconds": {name: s.tolist() for name, s in times.items()},
+                    "ratio": ratio(times["sklearn"], times["skl2"]),
                 }
             )
     return rows
 
 
 def report(rows):
-    return table(
-        [
+    cells = []
+    for row in rows:
+        epoch = np.median(row["seconds"]["skl2"])
+        cells.append(
             [
                 row["problem"],
+                row["solver"],
+                row["batch"],
                 f"{row['rows']:,}",
                 f"{row['nonzeros']:,}",
-                f"{1e3 * row['seconds']['skl2']:.0f}",
-                f"{1e9 * row['seconds']['skl2'] / row['nonzeros']:.1f}",
-                f"{row['seconds']['sklearn'] / row['seconds']['skl2']:.2f}",
+                f"{1e3 * epoch:.0f}",
+                f"{1e9 * epoch / row['nonzeros']:.1f}",
+                show(row["ratio"]),
             ]
-            for row in rows
-        ],
-        ["X", "rows", "non-zeros", "ms/epoch", "ns/non-zero", "sklearn / skl2"],
-    )
+        )
+    header = ["X", "solver", "batch", "rows", "non-zeros", "ms/epoch", "ns/non-zero"]
+    return table(cells, [*header, "sklearn / skl2"])

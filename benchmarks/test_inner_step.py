@@ -36,7 +36,7 @@ class Step:
         stream = check_random_state(0)
         self.theta = self.network.initial_theta(stream)[np.newaxis].copy()
         self.objective.bind(self.theta)
-        self.optimizer = _make_optimizer(settings, members, self.theta)
+        self.optimizer = _make_optimizer(settings, members, self.theta, self.objective)
         order = BatchOrder(
             [stream], [None], self.data.n_rows, settings.batch_size, True
         )

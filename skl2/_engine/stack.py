@@ -30,6 +30,12 @@ from skl2._engine.random_streams import (
     stream_key,
     stream_state,
 )
+from skl2._engine.solvers.lazy_rows import (
+    LazyDense,
+    LazySGD,
+    rows_may_wait,
+    without_prox,
+)
 from skl2._engine.solvers.lbfgs import minimize_lbfgs
 from skl2._engine.solvers.max_norm import MaxNorm
 from skl2._engine.solvers.optimizers import OPTIMIZERS, SGD
@@ -191,7 +197,7 @@ def _shared_streams(members):
     ]
 
 
-def make_network(settings, members=(), noise=()):
+def make_network(settings, members=(), noise=(), first_layer=None):
     """The network of a stack in training (not bound to parameters yet)."""
     drops = None
     if any(settings.dropout):
@@ -203,10 +209,11 @@ def make_network(settings, members=(), noise=()):
         settings.dtype,
         settings.batch_norm,
         drops,
+        first_layer=first_layer,
     )
 
 
-def make_objective(problem, members, total_weight=None, noise=()):
+def make_objective(problem, members, total_weight=None, noise=(), first_layer=None):
     """The objective of a stack, and its network (not bound to parameters yet).
 
     Parameters
@@ -216,8 +223,10 @@ def make_objective(problem, members, total_weight=None, noise=()):
     total_weight : float or ndarray of shape (K,), default=None
         m of the rows trained on, for each member; None for all rows.
     noise : list of NoiseStream, one a member
+    first_layer : type or None
+        See ``Network``.
     """
-    network = make_network(problem.settings, members, noise)
+    network = make_network(problem.settings, members, noise, first_layer)
     data = problem.data
     if total_weight is None:
         total_weight = data.total_weight
@@ -300,7 +309,17 @@ def _hold_out(problem, members, streams):
     return list(train), list(held_out)
 
 
-def _make_optimizer(settings, members, theta):
+def _first_layer(problem):
+    """The class of a first layer whose rows may wait; None for that of the others."""
+    settings = problem.settings
+    linear = settings.solver == "sgd" and not (settings.batch_norm or settings.max_norm)
+    wide = linear and rows_may_wait(
+        problem.data.X, settings.batch_size, settings.layer_sizes[1]
+    )
+    return LazyDense if wide else None
+
+
+def _make_optimizer(settings, members, theta, objective):
     kind = OPTIMIZERS[settings.solver]
     hyperparameters: dict[str, Any] = {
         name: [getattr(member, name) for member in members]
@@ -309,6 +328,10 @@ def _make_optimizer(settings, members, theta):
     if kind is SGD:
         hyperparameters["nesterov"] = settings.nesterovs_momentum
     rates = [member.learning_rate_init for member in members]
+    first = objective.network.layers[0]
+    if isinstance(first, LazyDense):
+        lazy = without_prox(objective.penalty, rates)
+        return LazySGD(rates, **hyperparameters, layer=first, lazy=lazy).init(theta)
     return kind(rates, **hyperparameters).init(theta)
 
 
@@ -432,7 +455,9 @@ def _train_stochastic(problem, members, listeners):
     if rows[0] is not None:
         total_weight = np.array([problem.data.subset_weight(r) for r in rows])
         n_rows = len(rows[0])
-    objective = make_objective(problem, members, total_weight, noise)
+    objective = make_objective(
+        problem, members, total_weight, noise, _first_layer(problem)
+    )
     if members[0].unfolded is not None:
         objective.network.set_running(members[0].unfolded.statistics)
     constraint = _make_constraint(settings, members, objective.network)
@@ -440,7 +465,7 @@ def _train_stochastic(problem, members, listeners):
         constraint.project(theta)
     run = StochasticRun(
         objective,
-        _make_optimizer(settings, members, theta),
+        _make_optimizer(settings, members, theta, objective),
         make_schedule(
             settings.learning_rate,
             [member.learning_rate_init for member in members],

@@ -96,8 +96,12 @@ class Dense:
         elif isinstance(x, np.ndarray):
             np.matmul(self._W_transposed, x, out=out)
         else:
-            for k, W in enumerate(self.W):
-                out[k] = (_member(x, k) @ W).T
+            for k in range(len(self.W)):
+                out[k] = self.sparse_product(k, _member(x, k)).T
+
+    def sparse_product(self, k, x):
+        """x W of member k, (n_rows, n_out), for a sparse x with rows first."""
+        return x @ self.W[k]
 
     def backward(self, x, d, ones, d_in=None):
         """Write the gradients of W and b, and the gradient of the input to `d_in`."""
@@ -110,8 +114,8 @@ class Dense:
         if isinstance(x, np.ndarray):
             np.matmul(x, d.transpose(0, 2, 1), out=self._grad_W)
         else:
-            for k, grad in enumerate(self._grad_W):
-                grad[...] = _member(x, k).T @ d[k].T
+            for k in range(len(self.W)):
+                self.sparse_gradient(k, _member(x, k), d[k])
         if d_in is None:
             return
         if self.n_out == 1:
@@ -119,6 +123,10 @@ class Dense:
             np.multiply(self.W, d, out=d_in)
         else:
             np.matmul(self.W, d, out=d_in)
+
+    def sparse_gradient(self, k, x, d):
+        """Write the gradient of W of member k, given d of shape (n_out, n_rows)."""
+        self._grad_W[k][...] = x.T @ d.T
 
 
 def _member(x, k):

@@ -142,6 +142,8 @@ class Network:
         For the input and each hidden layer, see ``make_dropout``; None for no dropout.
     keeps_z : bool
         Whether a forward pass leaves z beside a, for ``layer_values``.
+    first_layer : type or None
+        Class of the first layer, if it is another one than that of the others.
     """
 
     def __init__(
@@ -152,6 +154,7 @@ class Network:
         batch_norm=False,
         drops=None,
         keeps_z=False,
+        first_layer=None,
     ):
         self.layer_sizes = list(layer_sizes)
         self.activation_name = activation
@@ -160,9 +163,11 @@ class Network:
         self.keeps_z = keeps_z
         # Units of the widest layer; chunks of rows are the smaller, the wider it is.
         self.widest = max(self.layer_sizes[1:])
-        *hidden, output = zip(layer_sizes, layer_sizes[1:], strict=False)
-        kind = BatchNorm if batch_norm else Dense
-        self.layers = [*(kind(*sizes) for sizes in hidden), Dense(*output)]
+        sizes = list(zip(layer_sizes, layer_sizes[1:], strict=False))
+        kinds = [BatchNorm if batch_norm else Dense] * len(sizes)
+        kinds[-1] = Dense
+        kinds[0] = first_layer or kinds[0]
+        self.layers = [kind(*own) for kind, own in zip(kinds, sizes, strict=True)]
         self.norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
         self.layout = Layout()
         for layer in self.layers:

@@ -123,6 +123,14 @@ class Optimizer:
         """
         raise NotImplementedError
 
+    @property
+    def kind(self):
+        """The class of optimizer whose state this one has."""
+        return type(self)
+
+    def end_epoch(self):
+        """Called after the last step of an epoch, before theta is read."""
+
     def to_fitted(self, theta):
         """The parameters to report and to validate: theta itself, for most."""
         return theta
@@ -194,11 +202,14 @@ class SGD(Optimizer):
             return
         for k in range(len(theta)):
             # One by one, as the two kinds of step round differently.
-            step = self._proximal_step if proximal[k] else self._plain_step
-            ball = None if constraint is None else constraint.member(k)
-            lr, momentum = float(self.learning_rate[k]), float(self.momentum[k])
-            row = slice(k, k + 1)
-            step(row, theta[row], grad[row], penalty.member(k), ball, lr, momentum)
+            self._member_step(k, theta, grad, penalty, constraint, proximal[k])
+
+    def _member_step(self, k, theta, grad, penalty, constraint, proximal):
+        step = self._proximal_step if proximal else self._plain_step
+        ball = None if constraint is None else constraint.member(k)
+        lr, momentum = float(self.learning_rate[k]), float(self.momentum[k])
+        row = slice(k, k + 1)
+        step(row, theta[row], grad[row], penalty.member(k), ball, lr, momentum)
 
     def _needs_prox(self, penalty):
         """Which members have a prox to take: a non-smooth part, or a decay above 1."""
@@ -218,8 +229,13 @@ class SGD(Optimizer):
 
     def _plain_step(self, members, theta, grad, penalty, constraint, lr, momentum):
         penalty.gradient(theta, grad)
+        self._move(theta, grad, self.velocity[members], lr, momentum)
+        if constraint is not None:
+            constraint.project(theta)
+
+    def _move(self, theta, grad, velocity, lr, momentum):
+        """Update theta and velocity, of shape (K, n), by the whole gradient."""
         lr, momentum = self._cast(lr), self._cast(momentum)
-        velocity = self.velocity[members]
         for rows, columns in _blocks(*theta.shape, theta.itemsize):
             v, g, w = (a[rows, columns] for a in (velocity, grad, theta))
             mu = _rows(momentum, rows)
@@ -231,8 +247,6 @@ class SGD(Optimizer):
                 w += np.multiply(v, mu, out=self._scratch[: len(v), : v.shape[1]])
             else:
                 w += v
-        if constraint is not None:
-            constraint.project(theta)
 
     def _proximal_step(self, members, theta, grad, penalty, constraint, lr, momentum):
         penalty.gradient(theta, grad, step=lr)

@@ -88,7 +88,7 @@ class StochasticRun:
 
     def resume(self, progress, theta):
         """Continue an earlier run of a stack of one."""
-        if type(self.optimizer) is progress.solver:
+        if self.optimizer.kind is progress.solver:
             self.optimizer.set_state(progress.optimizer, theta)
         if self.schedule.key() != progress.schedule:
             self.schedule.restart(self.optimizer)
@@ -100,7 +100,7 @@ class StochasticRun:
     def progress(self, split, noise):
         """What ``resume`` needs; for a stack of one, after ``run``."""
         return Progress(
-            type(self.optimizer),
+            self.optimizer.kind,
             self.optimizer.get_state(),
             self.patience,
             self.watched,
@@ -167,6 +167,7 @@ class StochasticRun:
                 self.objective.penalty,
                 self.constraint,
             )
+        self.optimizer.end_epoch()
         loss = loss / len(batches) + penalty
         self.rows_seen += self.order.n_rows
         diverged = ~np.isfinite(loss)
