@@ -114,11 +114,12 @@ class TrainingSet:
         for part in (*parts, self.y, self.sample_weight, self.rows):
             if part is None:
                 continue
-            if not part.flags.c_contiguous:
+            if part.flags.f_contiguous and not part.flags.c_contiguous:
                 # A transposed array is hashed in the order of its memory.
                 fingerprint.update(b"F")
-                part = np.ascontiguousarray(part.T)
-            fingerprint.update(_reduced(part))
+                part = part.T
+            # Some columns of an array train as their copy does.
+            fingerprint.update(_reduced(np.ascontiguousarray(part)))
         if self.held_out is not None:
             fingerprint.update(self.held_out.digest().encode())
         return fingerprint.hexdigest()

@@ -1,6 +1,7 @@
 """Batches: balanced, every row once, the same rows whatever stores them."""
 
 from itertools import pairwise
+from warnings import catch_warnings
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from helpers import (
     training_set,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.utils import shuffle as sklearn_shuffle
 
+from skl2 import MLPRegressor
 from skl2._engine.data import (
     BatchOrder,
     TrainingSet,
@@ -253,6 +256,21 @@ def test_digest_is_that_of_the_content():
     # 'F' and 'strided' hold the content of 'C' and may or may not be told apart.
     distinct = [d for i, d in enumerate(digests) if i not in range(2, 6)]
     assert len(set(distinct)) == len(distinct)
+
+
+@pytest.mark.parametrize("batch_size", [7, 60])
+def test_some_columns_of_an_array_are_hashed_and_trained_as_their_copy(batch_size):
+    X = np.random.RandomState(0).rand(60, 9)[:, :4]
+    y = X[:, 0] + X[:, 1]
+    assert not X.flags.forc
+    assert TrainingSet(X).digest() == TrainingSet(X.copy()).digest()
+    net = MLPRegressor(
+        hidden_layer_sizes=(5,), batch_size=batch_size, max_iter=5, random_state=0
+    )
+    with catch_warnings(action="ignore"):
+        found, expected = (clone(net).fit(data, y) for data in (X, X.copy()))
+    for ours, theirs in zip(found.coefs_, expected.coefs_, strict=True):
+        assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
