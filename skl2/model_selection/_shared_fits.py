@@ -8,12 +8,9 @@ theirs is decided by what the engine would be given (``Problem``, ``Member``), s
 that a result is that of the same fit alone, whatever the search does around it.
 """
 
-import shutil
-import tempfile
 from contextlib import nullcontext
 from copy import copy, deepcopy
 from dataclasses import replace
-from pickle import PicklingError
 
 import joblib
 import numpy as np
@@ -29,12 +26,11 @@ from skl2._engine.threads import (
     workers,
     worth_threads,
 )
+from skl2.model_selection._temporary_memory import UNPICKLABLE, TemporaryMemory
 
 # Bytes that a chunk of a stack works on in a step. Above it the arrays of the members
 # push each other out of the cache, and smaller chunks are faster.
 CHUNK_BYTES = 4 << 20
-# What is raised for values that cannot be pickled, by Python's versions.
-UNPICKLABLE = (PicklingError, TypeError, AttributeError)
 
 
 def _nothing():
@@ -377,47 +373,3 @@ class Location:
                 }
                 described.append((_hash(others), _hash(params), params))
         return described
-
-
-class TemporaryMemory(joblib.Memory):
-    """A joblib.Memory for the pipelines of a search: each step is fitted once per fold.
-
-    It keeps results in a temporary folder. It is None in a clone for the refit, and in
-    another process. Steps that cannot be hashed are fitted each time.
-
-    Parameters
-    ----------
-    shared_fits : SharedFits
-    """
-
-    def __init__(self, shared_fits):
-        self._shared_fits = shared_fits
-        self._folder = tempfile.mkdtemp(prefix="skl2-")
-        super().__init__(self._folder, verbose=0)
-
-    def __reduce__(self):
-        return _nothing, ()
-
-    def __deepcopy__(self, memo):
-        # ``clone`` copies a Pipeline's memory this way.
-        return None if self._shared_fits.finished else self
-
-    def cache(self, func, ignore=(), **options):
-        """`func` with a memory, see ``joblib.Memory.cache``."""
-        remembered = super().cache(func, ignore=list(ignore), **options)
-
-        def call(*args, **kwargs):
-            try:
-                return remembered(*args, **kwargs)
-            except UNPICKLABLE:
-                hashed = {k: v for k, v in kwargs.items() if k not in ignore}
-                if _hash((args, hashed)) is not None:
-                    # The step itself has failed.
-                    raise
-                return func(*args, **kwargs)
-
-        return call
-
-    def close(self):
-        """Delete the folder."""
-        shutil.rmtree(self._folder, ignore_errors=True)
