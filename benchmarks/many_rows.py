@@ -160,7 +160,7 @@ def run(n_rows):
         for settings in growth:
             _fit_once(fits, settings, n_rows, name)
     for method in METHODS:
-        settings = {"method": method, "part": 1.0, "kind": "thresholds"}
+        settings = {"method": method, "part": 0.1, "kind": "thresholds"}
         _fit_once(fits, settings, n_rows, "thresholds")
     return list(fits.values())
 

@@ -47,6 +47,23 @@ def test_the_address_is_in_one_place():
     assert found == []
 
 
+def test_the_readme_of_an_index_page_links_to_the_repository():
+    pytest.importorskip("setuptools")
+    setup = load(ROOT / "setup.py")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    source = PROJECT["project"]["urls"]["Source"]
+    text = setup.with_absolute_links(readme, source)
+    assert setup.RELATIVE.findall(readme)
+    assert not setup.RELATIVE.findall(text)
+    for kind, path in re.findall(
+        rf"{re.escape(source)}/(raw|blob)/main/([^)#\s]+)", text
+    ):
+        assert (ROOT / path).is_file()
+        assert (kind == "raw") == path.endswith(".png")
+    # Nothing else differs.
+    assert re.sub(rf"{re.escape(source)}/(raw|blob)/main/", "", text) == readme
+
+
 def test_the_citation_has_the_version():
     text = (ROOT / "CITATION.cff").read_text()
     assert re.search(r"^version: (.*)$", text, re.M)[1] == skl2.__version__
