@@ -4,6 +4,8 @@
     python -m benchmarks.intervals --data DIR --kind regression
     python -m benchmarks.intervals --data DIR --kind classification --splits 3
     python -m benchmarks.intervals --data DIR --kind gaussian
+    python -m benchmarks.intervals --data DIR --kind mapie --splits 2
+    python -m benchmarks.intervals --data DIR --kind sets --splits 2
 
 Intervals, on regressions of at most --rows training rows and several random splits:
 
@@ -22,6 +24,13 @@ Temperatures, on classifications: T is fitted to the probabilities of the rows t
 search of ``MLPClassifierCV`` has held out, p ∝ p^(1/T); the last column is the change
 of the log-loss of test rows that it makes.
 
+MAPIE, on the same regressions: ``prediction_interval`` of ``MLPRegressorCV`` beside
+MAPIE's ``CrossConformalRegressor`` (CV+, as many folds) around the pipeline that its
+search has chosen; the last column is the CPU time after the search.
+
+Sets, on the same classifications: the share of test labels in ``prediction_set`` of
+``MLPClassifierCV`` at 90 %, the mean number of classes in a set, and the accuracy.
+
 Deviations, of all rows split as in published comparisons of these sets, y standardized:
 the test RMSE; the mean negative log-likelihood of test rows with the RMSE as the
 standard deviation of all, and with those of ``loss="gaussian"``; the share of test rows
@@ -38,9 +47,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 from scipy.stats import norm
 from sklearn import datasets
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import KFold, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.table_data import (
@@ -52,7 +62,7 @@ from benchmarks.table_data import (
 )
 from benchmarks.timing import table
 from skl2 import MLPRegressor
-from skl2.inspection import prediction_interval
+from skl2.inspection import prediction_interval, prediction_set
 from skl2.model_selection import AlphaSearchCV, MLPClassifierCV, MLPRegressorCV
 from skl2.preprocessing import PiecewiseLinearEncoder
 
@@ -171,6 +181,49 @@ def temperature(split, seed):
     return t, log_loss(raw, split.y_test), log_loss(raw / t, split.y_test)
 
 
+def around(search, split, seed):
+    """MAPIE's intervals around the pipeline that a search has chosen."""
+    from mapie.regression import CrossConformalRegressor
+
+    model = clone(search.estimator).set_params(**search.best_params_)
+    folds = KFold(max(3, search.n_splits_), shuffle=True, random_state=seed)
+    mapie = CrossConformalRegressor(model, confidence_level=COVERAGE, cv=folds)
+    mapie.fit_conformalize(split.X, split.y)
+    _, bounds = mapie.predict_interval(split.X_test)
+    return bounds[:, 0, 0], bounds[:, 1, 0]
+
+
+def beside_mapie(split, seed):
+    """Measures of our intervals and of MAPIE's, with CPU seconds after the search."""
+    network = MLPRegressorCV(random_state=seed).fit(split.X, split.y)
+    methods = {
+        "interval": lambda: prediction_interval(
+            network, split.X_test, coverage=COVERAGE
+        ),
+        "MAPIE": lambda: around(network.search_, split, seed),
+    }
+    found = {}
+    for name, bounds in methods.items():
+        began = process_time()
+        lower, upper = bounds()
+        seconds = process_time() - began
+        found[name] = *measures(lower, upper, split.y_test, split.y.std()), seconds
+    return found
+
+
+def sets(split, seed):
+    """Share of labels in their set, mean size of a set, accuracy."""
+    network = MLPClassifierCV(cv=split.folds, random_state=seed)
+    network.fit(split.X, split.y)
+    members = prediction_set(network, split.X_test, coverage=COVERAGE)
+    inside = members[np.arange(len(members)), split.y_test]
+    return (
+        inside.mean(),
+        members.sum(axis=1).mean(),
+        network.score(split.X_test, split.y_test),
+    )
+
+
 def deviations(name, args):
     """Rows of the table of both losses."""
     data = read(name, args.data)
@@ -211,11 +264,21 @@ def splits(name, args):
         yield split_table(data, seed, args.rows), seed
 
 
-def interval_rows(name, args):
-    found = [intervals(*split) for split in splits(name, args)]
+def interval_rows(name, args, evaluate):
+    found = [evaluate(*split) for split in splits(name, args)]
     for method in found[0]:
-        share, width, score = np.mean([result[method] for result in found], axis=0)
-        yield [name, method, f"{share:.3f}", f"{width:.2f}", f"{score:.2f}"]
+        means = np.mean([result[method] for result in found], axis=0)
+        yield [
+            name,
+            method,
+            f"{means[0]:.3f}",
+            *(f"{value:.2f}" for value in means[1:]),
+        ]
+
+
+def set_row(name, args):
+    found = np.array([sets(*split) for split in splits(name, args)])
+    return [name, *(f"{value:.3f}" for value in found.mean(axis=0))]
 
 
 def temperature_row(name, args):
@@ -228,8 +291,8 @@ def temperature_row(name, args):
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="folder of the files, see benchmarks.table_data")
-    kinds = ("regression", "classification", "gaussian")
-    parser.add_argument("--kind", choices=kinds, help="all by default")
+    kinds = ("regression", "classification", "gaussian", "mapie", "sets")
+    parser.add_argument("--kind", choices=kinds, help="all but mapie by default")
     parser.add_argument("--rows", type=int, default=700, help="most training rows")
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--sets", nargs="*", help="names; all by default")
@@ -250,8 +313,17 @@ def main(argv=None):
 
     began = process_time()
     if args.kind in (None, "regression"):
-        rows = [r for name in wanted(REGRESSIONS) for r in interval_rows(name, args)]
+        names = wanted(REGRESSIONS)
+        rows = [r for name in names for r in interval_rows(name, args, intervals)]
         print(table(rows, ["set", "", "covered", "width", "score"]), flush=True)
+    if args.kind == "mapie":
+        names = wanted(REGRESSIONS)
+        rows = [r for name in names for r in interval_rows(name, args, beside_mapie)]
+        header = ["set", "", "covered", "width", "score", "CPU s"]
+        print(table(rows, header), flush=True)
+    if args.kind in (None, "sets"):
+        rows = [set_row(name, args) for name in wanted(CLASSIFICATIONS)]
+        print(table(rows, ["set", "covered", "classes", "accuracy"]), flush=True)
     if args.kind in (None, "classification"):
         rows = [temperature_row(name, args) for name in wanted(CLASSIFICATIONS)]
         print(table(rows, ["set", "temperatures", "log-loss", "change"]))

@@ -58,6 +58,10 @@ class _Candidate:
         self.grid = grid
         self.walk = grid.walk()
 
+    def next(self, looks):
+        """Positions to try next, those of a first look if there was none."""
+        return self.walk.look if looks and not self.walk.scores else self.walk.next()
+
     def at(self, position):
         """All parameters, with λ at a position of the walk."""
         alpha = self.grid.alpha(position)
@@ -258,7 +262,8 @@ class _AdaptiveSearch(RoutedSearchCV):
 
     def _next_rung(self, active, tried, results):
         """(candidate, position) of what is tried next; [] at the end of all walks."""
-        rung = [(c, p) for c in active for p in c.walk.next()]
+        looks = self.n_refine is not None and self.n_refine < len(active)
+        rung = [(c, p) for c in active for p in c.next(looks)]
         if self.max_time is not None:
             # One candidate at a time: the less is begun, the nearer the end is kept.
             # Those without any score come first.
@@ -565,8 +570,9 @@ class AlphaSearchCV(StackedSearch, _AdaptiveSearch):
     network : str or None, default=None
         Path of the network (``'mlp'``, ``'regressor__mlp'``) if there are several.
     n_refine : int or None, default=None
-        Number of best candidates whose λ is walked after the row of decades; None for
-        all, 0 to end there.
+        Number of best candidates whose λ is walked, after a look at all of them at two
+        λs, those of ``alpha='scale'`` and of a tenth of it. None for all, 0 to end with
+        the look.
     max_time : float or None, default=None
         Seconds. With a limit one candidate is walked at a time. After the first row of
         decades nothing begins that, by the time of what came before, would not end in

@@ -6,7 +6,9 @@ import numpy as np
 
 # The coarse row, in decades around λ of alpha='scale', the largest first: of equal
 # scores the first one wins, here as in scikit-learn's ranking.
-ROW = (0, -1, -2)
+ROW = (1, 0, -1, -2)
+# Of these, the λs at which many candidates are compared before some of them are walked.
+LOOK = (0, -1)
 # λs per decade of the walk.
 PER_DECADE = 2
 # Decades from alpha='scale' at which the walk ends.
@@ -26,6 +28,8 @@ class AlphaWalk:
     ----------
     row : sequence of int
         Positions of the coarse row, in the order in which they are tried.
+    look : sequence of int
+        Of these, the positions of a first look.
     first, last : int
         The ends of the walk.
     step : int, default=1
@@ -37,8 +41,9 @@ class AlphaWalk:
         Mean score of each position that has been tried, in the order of trial.
     """
 
-    def __init__(self, row, first, last, step=1):
+    def __init__(self, row, look, first, last, step=1):
         self.row = [int(position) for position in row]
+        self.look = [int(position) for position in look]
         self.first = first
         self.last = last
         self.step = step
@@ -57,8 +62,8 @@ class AlphaWalk:
 
     def next(self):
         """Positions of the next rung, the largest first; none at the end."""
-        if not self.scores:
-            return self.row
+        if untried := [p for p in self.row if p not in self.scores]:
+            return untried
         return [] if self.best is None else self.around(self.best)
 
     def around(self, position):
@@ -123,14 +128,17 @@ class AlphaGrid:
         """A walk over these λs that has not begun."""
         if self.alphas is None:
             ends = FARTHEST * self.per_decade
-            decades = [decade * self.per_decade for decade in ROW]
-            return AlphaWalk(decades, -ends, ends, max(1, self.per_decade // 2))
+            decades, look = (
+                [decade * self.per_decade for decade in some] for some in (ROW, LOOK)
+            )
+            return AlphaWalk(decades, look, -ends, ends, max(1, self.per_decade // 2))
         last = len(self.alphas) - 1
         # About one λ a decade, the ends among them.
         n_decades = np.ptp(np.log10(self.alphas[self.alphas > 0])) if last else 0.0
         n_points = min(last + 1, max(3, int(n_decades) + 1))
-        row = np.unique(np.linspace(0, last, n_points).round().astype(int))
-        return AlphaWalk(row[::-1], 0, last)
+        row = np.unique(np.linspace(0, last, n_points).round().astype(int))[::-1]
+        middle = max(0, (len(row) - len(LOOK)) // 2)
+        return AlphaWalk(row, row[middle : middle + len(LOOK)], 0, last)
 
     def alpha(self, position):
         """λ at a position."""

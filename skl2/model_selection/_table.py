@@ -294,7 +294,7 @@ class BaseTableEstimator(
         return search.set_callbacks(*callbacks) if callbacks else search
 
     def _screen(self, search, X, y, weights):
-        """Leave the candidates to a search that are best in the row of its first fold.
+        """Leave the candidates to a search that are best at a look on its first fold.
 
         A fold of the user's own `cv` may have one row only: there all are searched.
         """
@@ -565,8 +565,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.
 
-    Below 1,500 rows the candidates are first tried on one fold; the two best are
-    searched on all. Of many rows all are searched.
+    All candidates are tried at two λs, where there are folds on the first one; λ is
+    walked for the two best.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
@@ -785,8 +785,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.
 
-    Below 1,500 rows the candidates are first tried on one fold; the two best are
-    searched on all. Of many rows all are searched.
+    All candidates are tried at two λs, where there are folds on the first one; λ is
+    walked for the two best.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,

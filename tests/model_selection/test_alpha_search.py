@@ -27,7 +27,7 @@ from skl2.model_selection import (
     _alpha_search,
     _splits,
 )
-from skl2.model_selection._alpha_walk import ROW
+from skl2.model_selection._alpha_walk import LOOK, ROW
 from skl2.model_selection._held_out_loss import HeldOutLoss
 
 X, y = load_iris(return_X_y=True)
@@ -117,10 +117,9 @@ def test_each_candidate_is_walked_or_the_best_alone():
             for p in search.cv_results_["params"]
         ]
         counts.append(sorted(shapes.count(shape) for shape in set(shapes)))
-    row = len(ROW)
-    assert min(counts[0]) > row
-    assert counts[1][:3] == [row] * 3 and counts[1][3] > row
-    assert counts[2] == [row] * 4
+    assert min(counts[0]) > len(ROW)
+    assert counts[1][:3] == [len(LOOK)] * 3 and counts[1][3] > len(ROW)
+    assert counts[2] == [len(LOOK)] * 4
 
 
 def test_ratios_of_layers_are_kept():
@@ -238,7 +237,7 @@ def test_an_open_end_is_said():
 def test_max_time_takes_the_best_so_far():
     grid = {"mlp__hidden_layer_sizes": [(50,), (60,)]}
     search = AlphaSearchCV(pipeline(max_iter=40), grid, max_time=1e-3, random_state=0)
-    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 3"):
+    with pytest.warns(UserWarning, match="max_time=0.001 ended the search after 4"):
         search.fit(X, y)
     assert len(search.cv_results_["params"]) == len(ROW)
     assert search.score(X, y) == search.best_estimator_.score(X, y)

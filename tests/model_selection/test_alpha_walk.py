@@ -54,12 +54,12 @@ def test_a_flat_score_ends_the_walk_at_the_first_of_the_best():
     walk, rungs = walked(AlphaGrid("auto", 1.0), lambda alpha: 0.0)
     # The largest λ of the row, and two beyond it that are not better.
     assert walk.best == max(walk.row) == walk.row[0]
-    assert list(walk.scores) == [0, -2, -4, 2, 1, -1]
+    assert list(walk.scores) == [2, 0, -2, -4, 4, 3, 1]
     assert rungs == 2
 
 
 def test_a_rung_halves_the_gaps_beside_the_best():
-    walk = AlphaWalk([16, 0], -100, 100, step=8)
+    walk = AlphaWalk([16, 0], [0], -100, 100, step=8)
     assert walk.next() == [16, 0]
     walk.scores = {16: 1.0, 0: 0.0}
     assert walk.next() == [32, 24, 8]
@@ -103,9 +103,32 @@ def test_wrong_alphas(wanted):
 
 
 def test_the_ends_are_kept():
-    walk = AlphaWalk([0], 0, 1)
+    walk = AlphaWalk([0], [0], 0, 1)
     walk.scores = {0: 1.0}
     assert walk.next() == [1]
-    walk = AlphaWalk([0], -1, 5, step=3)
+    walk = AlphaWalk([0], [0], -1, 5, step=3)
     walk.scores = {0: 1.0}
     assert walk.next() == [5, 3, -1]
+
+
+@pytest.mark.parametrize(
+    "wanted, look, row",
+    [
+        ("auto", [1.0, 0.1], [10.0, 0.01]),
+        (4, [1.0, 0.1], [10.0, 0.01]),
+        (np.logspace(-3, 3, 13), [10.0, 1.0], [1e3, 1e2, 0.1, 0.01, 1e-3]),
+        ([0.5, 2.0, 8.0], [8.0, 2.0], [0.5]),
+        ([0.5, 2.0], [2.0, 0.5], []),
+        ([0.5], [0.5], []),
+    ],
+)
+def test_a_look_is_a_part_of_the_row(wanted, look, row):
+    grid = AlphaGrid(wanted, 1.0)
+    walk = grid.walk()
+    assert [grid.alpha(p) for p in walk.look] == pytest.approx(look)
+    walk.scores = dict.fromkeys(walk.look, 0.0)
+    rest = [grid.alpha(p) for p in walk.next()]
+    if row:
+        assert rest == pytest.approx(row)
+    else:
+        assert len(walk.row) == len(look)
