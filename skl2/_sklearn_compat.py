@@ -108,23 +108,34 @@ class CollectedCalls(ParallelBackendBase):
         return 2 if self._collecting else 1
 
     def submit(self, func, callback=None):
-        """Collect a batch of one call; returns its number."""
+        """Collect a batch of one call."""
         self._calls.extend(func.items)
         if callback is not None:
             self._callbacks.append(callback)
-        return len(self._calls) - 1
+        return _Collected(self, len(self._calls) - 1)
 
     # Its name before joblib 1.5.
     apply_async = submit
 
-    def retrieve_result(self, out, timeout=None):
-        """The result of a batch; when the first is asked for, all calls run."""
+    def results(self):
+        """The results of all calls, which run when they are first asked for."""
         if self._results is None:
             self._results = self._run(self._calls)
             # joblib counts what is done.
             for callback in self._callbacks:
                 callback(None)
-        return [self._results[out]]
+        return self._results
+
+
+class _Collected:
+    """A call that has been collected, as joblib asks for its result."""
+
+    def __init__(self, calls, number):
+        self._calls = calls
+        self._number = number
+
+    def get(self, timeout=None):
+        return [self._calls.results()[self._number]]
 
 
 class RoutedSearchCV(BaseSearchCV):
