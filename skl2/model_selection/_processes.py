@@ -161,8 +161,15 @@ def _pool(n_workers):
         return pool
 
 
-def woken_pool(n_workers):
-    """A pool of which a worker has imported skl2."""
+def woken_pool(n_workers, wanted=lambda: True):
+    """A pool of which a worker has imported skl2.
+
+    Parameters
+    ----------
+    n_workers : int
+    wanted : callable ``wanted() -> bool``
+        Whether there is still something to do for workers.
+    """
     pool = _pool(n_workers)
     try:
         pool.executor.submit(_wake).result()
@@ -171,6 +178,8 @@ def woken_pool(n_workers):
         with _keeping:
             if _kept.get("pool") is pool:
                 del _kept["pool"]
+        if not wanted():
+            raise
         pool = _pool(n_workers)
         pool.executor.submit(_wake).result()
     pool.idle_since = monotonic()
@@ -233,7 +242,7 @@ class _Calls:
     def serve(self, n_workers):
         """Let a worker do one call after another; runs in a thread of its own."""
         try:
-            pool = woken_pool(n_workers)
+            pool = woken_pool(n_workers, lambda: bool(self._todo))
             while (number := self.take(for_worker=True)) is not None:
                 outcome = None
                 try:

@@ -29,8 +29,10 @@ FIT = 5e-3
 START = 1.5
 # Of a task that another process does: pickling and transport.
 DISPATCH = 0.01
-# Processes are used where they take at most this share of the time of one process.
+# Processes are used where they take at most this share of the time of one process, and
+# save so many seconds: an estimate may be wrong.
 WORTH = 0.85
+LEAST_SAVED = 0.2
 # Parameters in which the members of a stack may differ.
 OF_MEMBERS = frozenset(
     ("alpha", "penalty", "l1_ratio", "learning_rate_init", "momentum")
@@ -197,7 +199,7 @@ def pays(seconds, alone, ready):
         When each process begins.
     """
     together = makespan([task + DISPATCH for task in seconds], ready)
-    return len(ready) > 1 and together < WORTH * alone
+    return len(ready) > 1 and together < min(WORTH * alone, alone - LEAST_SAVED)
 
 
 def cut(costs, n_splits, ready):

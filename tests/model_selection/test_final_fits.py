@@ -33,6 +33,7 @@ def one_pool():
 def shared_out(monkeypatch):
     """Processes are used for the smallest fits; how many tasks they got."""
     monkeypatch.setattr("skl2.model_selection._schedule.WORTH", np.inf)
+    monkeypatch.setattr("skl2.model_selection._schedule.LEAST_SAVED", -np.inf)
     counts = []
     share_out = _final_fits.share_out
 

@@ -57,6 +57,7 @@ def one_pool():
 def processes(monkeypatch):
     """Processes are used where several jobs are asked for; counts their pieces."""
     monkeypatch.setattr("skl2.model_selection._schedule.WORTH", np.inf)
+    monkeypatch.setattr("skl2.model_selection._schedule.LEAST_SAVED", -np.inf)
     counts = []
     share_out = _fold_tasks.share_out
 

@@ -83,7 +83,7 @@ def test_makespan(seconds, ready, end):
 @pytest.mark.parametrize("n_processes", [2, 3, 4, 8, 64])
 @pytest.mark.parametrize("n_splits", [1, 2, 5, 10])
 def test_tasks_hold_every_candidate_of_every_fold_once(n_splits, n_processes):
-    of_fold = costs()
+    of_fold = costs(max_iter=5000)
     tasks = cut(of_fold, n_splits, n_processes * [0.0])
     found = sorted((fold, number) for fold, own in tasks for number in own)
     assert found == [(fold, i) for fold in range(n_splits) for i in range(20)]
