@@ -23,14 +23,21 @@ CONFIGURATIONS = [
     # The defaults, as users have them.
     {},
     QUICK | {"solver": "lbfgs"},
-    QUICK | {"penalty": "l1", "batch_norm": True},
-    QUICK | {"n_estimators": 2, "hidden_layer_sizes": (8, 4)},
+    QUICK
+    | {
+        "penalty": "l1",
+        "batch_norm": True,
+        "n_estimators": 2,
+        "hidden_layer_sizes": (8, 4),
+    },
     # The checks' data sets have few rows.
     QUICK | {"early_stopping": True, "validation_fraction": 0.3},
 ]
 CONFIGURATIONS += [
     pytest.param(QUICK | params, marks=pytest.mark.long)
     for params in [
+        {"penalty": "l1", "batch_norm": True},
+        {"n_estimators": 2, "hidden_layer_sizes": (8, 4)},
         {"solver": "sgd", "learning_rate_init": 0.001, "max_iter": 200},
         {"solver": "adamw"},
         {"penalty": "l1"},

@@ -42,8 +42,9 @@ def quadratic_gradient(theta):
 
 
 def rosenbrock_gradient(theta):
+    """Of (1 - x)² + 10 (y - x²)²: the valley bends as it does with 100."""
     x, y = theta.T
-    return np.stack([-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)], axis=1)
+    return np.stack([-2 * (1 - x) - 40 * x * (y - x**2), 20 * (y - x**2)], axis=1)
 
 
 PROBLEMS = {
@@ -59,11 +60,11 @@ PROBLEMS = {
         np.ones(2),
         np.array([[-1.2, 1.0], [0.0, 0.5]]),
         {
-            "sgd": (1e-3, 45_000),
-            "heavy ball": (3e-4, 17_000),
-            "nesterov": (3e-4, 17_000),
+            "sgd": (1e-2, 4_500),
+            "heavy ball": (3e-3, 1_800),
+            "nesterov": (3e-3, 1_800),
         },
-        (0.02, 15_000),
+        (0.03, 6_000),
     ),
 }
 
