@@ -7,6 +7,7 @@ from threading import Thread
 from time import perf_counter, process_time
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -55,6 +56,11 @@ def _functions(problem):
     several = _fitted("skl2", problem, n_estimators=N_NETWORKS)
     row = problem.X[:1]
     csr = sparse.csr_matrix(row)
+    frame = pd.DataFrame(problem.X, columns=[f"x{i}" for i in range(row.shape[1])])
+    named = {
+        library: _fitted(library, replace(problem, X=frame)).predict_proba
+        for library in ("skl2", "sklearn")
+    }
     single = partial(_calls, theirs.predict_proba, row)
     return {
         "predict_proba": (partial(_calls, ours.predict_proba, row), single),
@@ -66,6 +72,7 @@ def _functions(problem):
             partial(_calls, ours.predict_proba, csr),
             partial(_calls, theirs.predict_proba, csr),
         ),
+        "pandas": tuple(partial(_calls, p, frame[:1]) for p in named.values()),
         f"{N_NETWORKS} networks": (
             partial(_calls, several.predict_proba, row),
             single,

@@ -1,4 +1,8 @@
-"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--only fits ...]``."""
+"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--only fits ...]``.
+
+With ``--docs`` each section is written to docs/_generated, which docs/benchmarks.md
+includes.
+"""
 
 import argparse
 import json
@@ -15,10 +19,20 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import skl2
-from benchmarks import fits, growth, import_time, latency, memory, solvers, sparse_data
+from benchmarks import (
+    fits,
+    growth,
+    import_time,
+    kernel,
+    latency,
+    memory,
+    solvers,
+    sparse_data,
+)
 from benchmarks.timing import CLOCKS
 
 SECTIONS = {
+    "kernel": "The BLAS kernel, and a step of a wide network",
     "fits": "Fits of a fixed number of epochs",
     "lbfgs": "L-BFGS",
     "predict": "predict_proba",
@@ -28,6 +42,10 @@ SECTIONS = {
     "memory": "Memory",
     "import": "Import",
 }
+
+
+GENERATED = Path(__file__).parents[1] / "docs/_generated"
+NOTICE = "<!-- Written by `python -m benchmarks.run --docs`. Don't edit. -->"
 
 
 def _cpu_name():
@@ -53,7 +71,10 @@ def machine():
         "torch": torch.__version__,
         "skl2": skl2.__version__,
         "blas": sorted(
-            {f"{i['internal_api']} {i['version']} {i['architecture']}" for i in blas}
+            {
+                f"{i['internal_api']} {i['version']}, kernel {i.get('architecture')}"
+                for i in blas
+            }
         ),
         "date": date.today().isoformat(),
     }
@@ -75,6 +96,7 @@ def run_section(name, options):
         figures = sparse_data.run(quick, options.data)
         return figures, sparse_data.report(figures)
     module = {
+        "kernel": kernel,
         "latency": latency,
         "growth": growth,
         "memory": memory,
@@ -82,6 +104,26 @@ def run_section(name, options):
     }[name]
     figures = module.run(quick)
     return figures, module.report(figures)
+
+
+def conditions(figures):
+    """A sentence on where the figures come from, and a note on the kernel."""
+    found = figures["machine"]
+    libraries = ("numpy", "scipy", "scikit-learn", "torch", "skl2")
+    versions = ", ".join(f"{name} {found[name]}" for name in libraries)
+    remark = kernel.note(kernel.kernels_in_use(), kernel.cpu_flags())
+    return (
+        f"{found['date']}: {found['cpu']}, {found['cores']} cores, {found['system']}; "
+        f"Python {found['python']}, {versions}; BLAS {', '.join(found['blas'])}; "
+        f"{figures['threads']} thread(s) of BLAS and of torch. {remark}".rstrip()
+    )
+
+
+def write(name, text, figures):
+    """Write a section for the documentation."""
+    GENERATED.mkdir(exist_ok=True)
+    page = f"{NOTICE}\n\n{text}\n\nMeasured {conditions(figures)}\n"
+    (GENERATED / f"{name}.md").write_text(page, encoding="utf-8")
 
 
 def parse():
@@ -99,9 +141,14 @@ def parse():
     parser.add_argument(
         "--threads", type=int, default=1, help="of BLAS and torch, default 1"
     )
+    parser.add_argument(
+        "--docs", action="store_true", help="write the tables of docs/benchmarks.md"
+    )
     parser.add_argument("--json", type=Path, help="file for all figures")
     parser.add_argument("--data", type=Path, help="folder with a9a.train.svm.gz")
     options = parser.parse_args()
+    if options.docs and options.quick:
+        parser.error("--docs needs the full measurement, without --quick")
     if options.clock == "cpu" and options.threads > 1:
         parser.error("--clock cpu needs --threads 1")
     return options
@@ -118,6 +165,8 @@ def main():
     for name, value in figures["machine"].items():
         print(f"{name}: {value}")
     print(f"threads: {options.threads}, clock: {options.clock}")
+    if remark := kernel.note(kernel.kernels_in_use(), kernel.cpu_flags()):
+        print(remark)
     torch.set_num_threads(options.threads)
     with threadpool_limits(options.threads):
         for name in options.only:
@@ -125,6 +174,8 @@ def main():
             figures[name], text = run_section(name, options)
             seconds = perf_counter() - start
             print(f"\n{SECTIONS[name]} ({seconds:.0f} s)\n\n{text}", flush=True)
+            if options.docs:
+                write(name, text, figures)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1))
 
