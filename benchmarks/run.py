@@ -115,7 +115,8 @@ def conditions(figures):
     return (
         f"{found['date']}: {found['cpu']}, {found['cores']} cores, {found['system']}; "
         f"Python {found['python']}, {versions}; BLAS {', '.join(found['blas'])}; "
-        f"{figures['threads']} thread(s) of BLAS and of torch. {remark}".rstrip()
+        f"{figures['threads']} thread(s) of BLAS and of torch, "
+        f"{figures['clock']} time. {remark}".rstrip()
     )
 
 

@@ -28,7 +28,7 @@ def test_the_product_names_the_kernels_of_the_process():
 
 def test_a_section_says_with_which_kernel_it_was_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "GENERATED", tmp_path)
-    figures = {"machine": run.machine(), "threads": 1}
+    figures = {"machine": run.machine(), "threads": 1, "clock": "cpu"}
     run.write("fits", "| a |", figures)
     text = (tmp_path / "fits.md").read_text()
     assert text.startswith("<!-- Written by `python -m benchmarks.run --docs`")
