@@ -7,7 +7,8 @@ that another process is to fit.
 from sklearn.pipeline import Pipeline
 
 from skl2._estimators.base import BaseMLP
-from skl2.model_selection._shared_fits import Location, TemporaryMemory
+from skl2.model_selection._shared_fits import Location
+from skl2.model_selection._temporary_memory import TemporaryMemory
 
 
 class TrainsOwnStacks:
