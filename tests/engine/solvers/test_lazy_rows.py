@@ -177,6 +177,31 @@ def test_what_listeners_see_of_each_epoch_is_up_to_date(waiting):
     assert_allclose(*seen, rtol=1e-12, atol=1e-14)
 
 
+class CtrlC:
+    """An augmentation in whose 20th batch, of the second epoch, someone hits Ctrl-C."""
+
+    handles_sparse = True
+
+    def __init__(self):
+        self.n_batches = 0
+
+    def __call__(self, X, y, random_state):
+        self.n_batches += 1
+        if self.n_batches == 20:
+            raise KeyboardInterrupt
+        return X, y
+
+
+def test_ctrl_c_in_the_midst_of_an_epoch_leaves_no_row_behind(waiting):
+    fits = []
+    for on in (True, False):
+        waiting(on)
+        with pytest.warns(UserWarning, match="interrupted"):
+            fits.append(make(augmentation=CtrlC()).fit(X, Y))
+    assert fits[0].n_iter_ == 1
+    assert_near(*fits)
+
+
 def test_a_step_changes_the_rows_that_its_batch_touches():
     data = TrainingSet(X, Y[np.newaxis])
     settings = make_settings(data)
