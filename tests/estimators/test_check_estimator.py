@@ -19,45 +19,60 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 # Small and quick: the checks want what can be learned to be learned, no more.
 QUICK = {"hidden_layer_sizes": (10,), "learning_rate_init": 0.03, "max_iter": 60}
-CONFIGURATIONS = [
-    # The defaults, as users have them.
-    {},
-    QUICK | {"solver": "lbfgs"},
-    QUICK
-    | {
-        "penalty": "l1",
-        "batch_norm": True,
-        "n_estimators": 2,
-        "hidden_layer_sizes": (8, 4),
-    },
+BOTH = [MLPClassifier, MLPRegressor]
+# One of the two has them in each run of the tests, the other one in the long tables.
+SHARED_OUT = [
+    (MLPRegressor, {"solver": "lbfgs"}),
+    (
+        MLPClassifier,
+        {
+            "penalty": "l1",
+            "batch_norm": True,
+            "n_estimators": 2,
+            "hidden_layer_sizes": (8, 4),
+        },
+    ),
     # The checks' data sets have few rows.
-    QUICK | {"early_stopping": True, "validation_fraction": 0.3},
+    (MLPClassifier, {"early_stopping": True, "validation_fraction": 0.3}),
 ]
-CONFIGURATIONS += [
-    pytest.param(QUICK | params, marks=pytest.mark.long)
-    for params in [
-        {"penalty": "l1", "batch_norm": True},
-        {"n_estimators": 2, "hidden_layer_sizes": (8, 4)},
-        {"solver": "sgd", "learning_rate_init": 0.001, "max_iter": 200},
-        {"solver": "adamw"},
-        {"penalty": "l1"},
-        {"penalty": "elasticnet"},
-        {"penalty": "group_l1"},
-        {"penalty": "group_l1", "solver": "lbfgs"},
-        {"penalty": None},
-        {"alpha": [1e-3, 1e-4]},
-        # check_class_weight_classifiers wants the minimum more exactly than to 1e-4.
-        {"activation": "tanh", "tol": 1e-5},
-        {"dropout": 0.2},
-        {"dropout": [0.1, 0.2]},
-        {"batch_norm": True},
-        {"max_norm": 2.0},
-        {"augmentation": GaussianNoise(0.01)},
-        {"augmentation": FeatureMask(0.01)},
-        {"augmentation": Mixup(0.01)},
-        {"learning_rate": "cosine"},
-        {"early_stopping": True, "validation_fraction": 0.5, "scoring": "loss"},
-    ]
+LONG = [
+    {"penalty": "l1", "batch_norm": True},
+    {"n_estimators": 2, "hidden_layer_sizes": (8, 4)},
+    {"solver": "sgd", "learning_rate_init": 0.001, "max_iter": 200},
+    {"solver": "adamw"},
+    {"penalty": "l1"},
+    {"penalty": "elasticnet"},
+    {"penalty": "group_l1"},
+    {"penalty": "group_l1", "solver": "lbfgs"},
+    {"penalty": None},
+    {"alpha": [1e-3, 1e-4]},
+    # check_class_weight_classifiers wants the minimum more exactly than to 1e-4.
+    {"activation": "tanh", "tol": 1e-5},
+    {"dropout": 0.2},
+    {"dropout": [0.1, 0.2]},
+    {"batch_norm": True},
+    {"max_norm": 2.0},
+    {"augmentation": GaussianNoise(0.01)},
+    {"augmentation": FeatureMask(0.01)},
+    {"augmentation": Mixup(0.01)},
+    {"learning_rate": "cosine"},
+    {"early_stopping": True, "validation_fraction": 0.5, "scoring": "loss"},
+]
+# The defaults as users have them, first.
+CONFIGURATIONS = [
+    *((Estimator, {}) for Estimator in BOTH),
+    *((Estimator, QUICK | params) for Estimator, params in SHARED_OUT),
+    *(
+        pytest.param(other, QUICK | params, marks=pytest.mark.long)
+        for Estimator, params in SHARED_OUT
+        for other in BOTH
+        if other is not Estimator
+    ),
+    *(
+        pytest.param(Estimator, QUICK | params, marks=pytest.mark.long)
+        for params in LONG
+        for Estimator in BOTH
+    ),
 ]
 CLASS_WEIGHTS = [
     pytest.param(params, marks=pytest.mark.long)
@@ -112,8 +127,11 @@ def cannot_hold(estimator):
     }
 
 
-@pytest.mark.parametrize("params", CONFIGURATIONS, ids=str)
-@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize(
+    "Estimator, params",
+    CONFIGURATIONS,
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 def test_estimator_contract(Estimator, params):
     estimator = Estimator(**params)
     assert_estimator_contract(estimator, cannot_hold(estimator))
