@@ -332,6 +332,7 @@ class _AdaptiveSearch(RoutedSearchCV):
             raise errors[0]
         self._shared_fits.path_of_alpha = path
         self._shared_fits.total_weights = {s.weighting: s.total_weight for s in known}
+        self._shared_fits.n_inputs = round(np.mean([s.n_inputs for s in known]))
         # The fits of a setting that cannot be fitted fail, as in GridSearchCV.
         return [known[0] if scale is None else scale for scale in scales]
 

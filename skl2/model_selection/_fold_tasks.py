@@ -6,7 +6,7 @@ the candidates of a fold are trained as stacks, or shares the folds out among pr
 each of which trains stacks of its own. The numbers are the same bit for bit.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import joblib
@@ -151,6 +151,8 @@ class FoldTasks:
             for path, network in own_networks(estimator).items()
         }
         shape = shape_of(X, y, len(kwargs["train"]))
+        if self._shared_fits.n_inputs is not None:
+            shape = replace(shape, n_inputs=self._shared_fits.n_inputs)
         costs = Costs(_candidates(calls), networks, shape)
         return cut(costs, kwargs["split_progress"][1], readiness(n_processes))
 

@@ -19,11 +19,14 @@ class Scale:
         m, the sum of the rows' weights, and their unit, see ``weights_in_range``.
     weighting : str
         What m depends on, besides the rows.
+    n_inputs : int
+        Columns that the network gets.
     """
 
     alpha: float
     total_weight: tuple[float, float]
     weighting: str
+    n_inputs: int
 
 
 def probe_scale(estimator, path, X, y, fit_params):
@@ -82,7 +85,7 @@ class _ScaleProbe:
         return 1.0
 
     def results(self, estimator, location, problem, members):
-        n_layers = len(problem.settings.layer_sizes) - 1
-        alpha = scale_alpha(problem.data, problem.loss, estimator.penalty, n_layers)
+        n_inputs, *others = problem.settings.layer_sizes
+        alpha = scale_alpha(problem.data, problem.loss, estimator.penalty, len(others))
         m = problem.data.total_weight, problem.data.weight_unit
-        raise _Found(Scale(alpha, m, weighting(estimator)))
+        raise _Found(Scale(alpha, m, weighting(estimator), n_inputs))

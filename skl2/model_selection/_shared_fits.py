@@ -88,6 +88,8 @@ class SharedFits:
         # weights, by weighting.
         self.path_of_alpha = None
         self.total_weights = {}
+        # Columns that the networks get, where known; for the estimate of the time.
+        self.n_inputs = None
         self.n_fits = 0
         # max_iter of each fit that did not converge.
         self.unfinished = []

@@ -29,6 +29,7 @@ def test_it_is_the_scale_and_the_weight_of_a_fit(class_weight, weight):
     probed = pipeline(class_weight=class_weight)
     scale = probe_scale(probed, "mlpclassifier", X, y, params)
     assert scale.alpha == fitted[-1].alpha_[0]
+    assert scale.n_inputs == 4
     total, unit = scale.total_weight
     by_class = np.bincount(y, weight) if class_weight else None
     if class_weight == "balanced":
