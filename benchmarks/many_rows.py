@@ -18,6 +18,7 @@ from benchmarks.memory import MB, Peak, _anonymous
 from benchmarks.timing import table
 
 DOCS = Path(__file__).parents[1] / "docs" / "_generated" / "many_rows.md"
+WRITTEN_BY = "<!-- Written by `python -m benchmarks.many_rows --docs`. -->"
 TEST_ROWS = 50_000
 EPOCHS = 4
 COLUMNS = 30
@@ -228,7 +229,7 @@ def main():
     text = report(fits)
     print(text)
     if options.docs:
-        DOCS.write_text(text + "\n", encoding="utf-8")
+        DOCS.write_text(f"{WRITTEN_BY}\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
