@@ -30,7 +30,12 @@ from skl2._estimators.diagnosis import (
     warn_if_decay_overshoots,
     warn_of_unfinished,
 )
-from skl2._estimators.ensemble import averaged
+from skl2._estimators.ensemble import (
+    AVERAGED,
+    averaged,
+    averaged_weights,
+    is_average,
+)
 from skl2._estimators.prediction import FittedNetwork
 from skl2._estimators.validation_score import ValidationScore
 from skl2._estimators.warm_start import continue_from
@@ -128,6 +133,19 @@ class BaseMLP(
             ),
         )
         return self
+
+    def __getstate__(self):
+        """Of an ensemble the weights are those of its networks: they pickle once."""
+        state = super().__getstate__()
+        networks = state.get("_networks")
+        if networks is not None and is_average(networks, state):
+            state = {k: v for k, v in state.items() if k not in AVERAGED}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if self._networks is not None and "coefs_" not in vars(self):
+            vars(self).update(averaged_weights(self._networks))
 
     def _fit(self, X, y, sample_weight, partial=False, validation=None, listeners=()):
         with self._unchanged_on_error():

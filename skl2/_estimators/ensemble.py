@@ -1,8 +1,9 @@
 """What an ensemble is and reports: the average of its single networks."""
 
 import numpy as np
+from scipy import sparse
 
-from skl2._engine.network.average import average
+from skl2._engine.network.average import average, diagonal_blocks
 
 # What all networks agree in.
 SHARED = (
@@ -14,6 +15,8 @@ SHARED = (
     "n_outputs_",
     "out_activation_",
 )
+# The weights, which follow from those of the networks.
+AVERAGED = ("coefs_", "intercepts_")
 CURVES = (
     "loss_curve_",
     "penalty_curve_",
@@ -32,8 +35,7 @@ def averaged(networks):
     """
     first = networks[0]
     attributes = {name: getattr(first, name) for name in SHARED}
-    coefs, intercepts = average([(n.coefs_, n.intercepts_) for n in networks])
-    attributes |= {"coefs_": coefs, "intercepts_": intercepts}
+    attributes |= averaged_weights(networks)
     for name in ("n_iter_", "t_"):
         attributes[name] = max(getattr(n, name) for n in networks)
     for name in ("loss_", "best_loss_", "best_validation_score_"):
@@ -44,6 +46,36 @@ def averaged(networks):
     # Each network has its own, to go on from.
     attributes["_progress"] = None
     return attributes
+
+
+def averaged_weights(networks):
+    """The weights of the network that is the average of fitted estimators."""
+    coefs, intercepts = average([(n.coefs_, n.intercepts_) for n in networks])
+    return dict(zip(AVERAGED, (coefs, intercepts), strict=True))
+
+
+def is_average(networks, attributes):
+    """Whether weights are the average of fitted estimators to the bit.
+
+    They are not after ``sparsify``, or where a user has changed them.
+    """
+    own = [attributes.get(name) for name in AVERAGED]
+    if None in own or any(sparse.issparse(n.coefs_[0]) for n in networks):
+        return False
+    expected = averaged_weights(networks)
+    return all(
+        len(found) == len(expected[name]) and all(map(_same, found, expected[name]))
+        for name, found in zip(AVERAGED, own, strict=True)
+    )
+
+
+def _same(one, other):
+    if type(one) is not type(other) or one.dtype != other.dtype:
+        return False
+    if sparse.issparse(one):
+        blocks, others = diagonal_blocks(one), diagonal_blocks(other)
+        return blocks is not None and np.array_equal(blocks, others)
+    return one.flags.c_contiguous and np.array_equal(one, other)
 
 
 def _mean(values):

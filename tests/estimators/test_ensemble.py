@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_selection import SelectFromModel
@@ -384,6 +384,34 @@ def test_pickles_clones_and_copies(problem):
             assert_same_fit(a, b)
     assert clone(model).n_estimators == 3
     assert not hasattr(clone(model), "coefs_")
+
+
+@problems
+@pytest.mark.parametrize("hidden", [(), (40,), (40, 40)])
+def test_the_weights_pickle_once(problem, hidden):
+    model = fitted(problem, hidden_layer_sizes=hidden)
+    pickled = pickle.dumps(model)
+    other = pickle.loads(pickled)
+    size = sum(
+        array.nbytes
+        for network in model.estimators_
+        for array in (*network.coefs_, *network.intercepts_)
+    )
+    if hidden:
+        assert len(pickled) < 1.5 * size
+    for name in ("coefs_", "intercepts_"):
+        for ours, theirs in zip(
+            getattr(other, name), getattr(model, name), strict=True
+        ):
+            assert type(ours) is type(theirs)
+            dense = [W.toarray() if issparse(W) else W for W in (ours, theirs)]
+            assert_array_equal(*dense)
+    # Weights that are no longer the average are kept as they are.
+    model.intercepts_[-1] = model.intercepts_[-1] + 1.0
+    changed = pickle.loads(pickle.dumps(model))
+    assert_array_equal(changed.intercepts_[-1], model.intercepts_[-1])
+    sparsified = pickle.loads(pickle.dumps(fitted(problem).sparsify()))
+    assert issparse(sparsified.coefs_[0])
 
 
 @problems
