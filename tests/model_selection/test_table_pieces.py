@@ -140,7 +140,8 @@ def test_the_networks_have_their_parameters_and_no_training_state():
 def few_are_many(monkeypatch):
     for module in (table, table_plan):
         monkeypatch.setattr(module, "SEARCH_ROWS", 200)
-    monkeypatch.setattr(pieces, "PIECE_ROWS", 500)
+    monkeypatch.setattr(pieces, "PIECE_ROWS", 800)
+    monkeypatch.setattr(table_plan, "FINAL_EPOCHS", 15)
 
 
 def big_table(kind):
