@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_method_params
 try:
     from joblib.externals import cloudpickle
 except ImportError:  # joblib >= 1.6 depends on it
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
