@@ -140,7 +140,7 @@ TO_PREDICT = {
     "csr empty": sp.csr_matrix((2, 3)),
     "csr no rows": sp.csr_matrix((0, 3)),
     "csc": sp.csc_matrix(FEW),
-    "coo": sp.coo_matrix(FEW),
+    "coordinates": sp.coo_matrix(FEW),
     "frame": lambda: frame(),
     "frame float32": lambda: frame(FEW.astype(np.float32)),
     "frame mixed": lambda: frame(a=np.float32),
