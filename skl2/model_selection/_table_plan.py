@@ -177,8 +177,8 @@ def _candidates(n_rows, wide, n_ramped, hidden):
         return [(b, layers) for layers in all_layers for b in bins]
     if SOME_COLUMNS < n_ramped <= MANY_COLUMNS:
         bins = (0, 8)
-    # A linear model without ramps adds nothing to the others (.998; nothing where linear
-    # models are best: iris, breast_cancer).
+    # A linear model without ramps adds nothing to the others (.998), nor on the tables
+    # where linear models are best (iris, breast_cancer).
     return [
         (bins[-1], ()),
         *((b, layers) for layers in ((50,), (50, 50)) for b in bins),
