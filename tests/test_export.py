@@ -22,7 +22,10 @@ PROBLEMS = {
         make_multilabel_classification(80, 6, n_classes=3, random_state=0)[1],
     ),
     "regression": (MLPRegressor, X[:, 0] * X[:, 1]),
-    "multioutput": (MLPRegressor, make_regression(80, 6, n_targets=2)[1]),
+    "multioutput": (
+        MLPRegressor,
+        make_regression(80, 6, n_targets=2, random_state=0)[1] / 100.0,
+    ),
     "poisson": (MLPRegressor, RNG.poisson(np.exp(X[:, 0])).astype(float)),
 }
 
