@@ -1,10 +1,10 @@
 """How a search scales with n_jobs: ``python -m benchmarks.cores [--quick]``.
 
 20 λs x 5 folds, float32, one BLAS thread. Seconds are the minimum over repeats, which
-are interleaved. On a machine that does other things as well, compare CPU seconds: those
-of n_jobs=1, and those of the busier process of two. The curve for more cores than the
-machine has is a simulation: the schedule of the search, with the CPU seconds that its
-tasks take in one process.
+are interleaved. On a machine that does other things as well, compare CPU seconds: with
+n_jobs=1 the process has one figure, with n_jobs=2 the busier process counts. The curve
+for more cores than the machine has is a simulation: the schedule of the search, with
+the CPU seconds that its tasks take in one process.
 """
 
 import argparse

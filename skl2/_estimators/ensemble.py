@@ -15,7 +15,7 @@ SHARED = (
     "n_outputs_",
     "out_activation_",
 )
-# The weights, which follow from those of the networks.
+# The average of the networks' weights.
 AVERAGED = ("coefs_", "intercepts_")
 CURVES = (
     "loss_curve_",

@@ -108,8 +108,7 @@ class HeldOutModels:
         self._kept: dict = {}
 
     def watched(self, scorer):
-        """The scorer, with an eye on the models that it is given."""
-
+        """The scorer, which also notes the models that it is given."""
         return WatchedScorer(scorer, self._rung)
 
     def end_rung(self, tried, n_splits, chosen):

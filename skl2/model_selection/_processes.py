@@ -34,7 +34,8 @@ IDLE_SECONDS = 300
 MAPPED_BYTES = 1 << 20
 # Arrays begin at multiples of this many bytes: the width of a vector register.
 ALIGNMENT = 64
-# Threads of the libraries in a worker: those of the user, or a share of the cores.
+# They limit the threads of a worker's libraries; a variable that the user has not set
+# gets a share of the cores.
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",

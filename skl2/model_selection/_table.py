@@ -254,7 +254,7 @@ class BaseTableEstimator(
         return estimator, None
 
     def _row_weight(self, y, weight):
-        """The weights of the rows, those of their classes included; None for 1."""
+        """Weights of the rows times the weights of their classes; None for 1."""
         return weight
 
     @staticmethod

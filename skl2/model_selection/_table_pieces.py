@@ -35,7 +35,7 @@ def fit_in_pieces(pipelines, n_networks, sample, X, y, weight, n_epochs, seed):
     X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, n_features)
     y : ndarray of shape (n_rows,) or (n_rows, n_outputs)
     weight : ndarray of shape (n_rows,) or None
-        Weights of the rows, those of the classes included.
+        Weights of the rows, multiplied by the weights of their classes.
     n_epochs : int
     seed : int
 
@@ -111,7 +111,7 @@ class _Learner:
         changed: dict = {"learning_rate": "constant"}
         self._known = {}
         if classes is not None:
-            # The weights of the rows include those of the classes.
+            # The weights of the rows are multiplied by them.
             changed["class_weight"] = None
             self._known["classes"] = classes
         names = (*changed, "alpha", "learning_rate_init")

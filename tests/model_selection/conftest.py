@@ -4,12 +4,14 @@ import threading
 import warnings
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from helpers import blas_threads, in_a_thread
 from threadpoolctl import threadpool_limits
 
 from skl2._estimators import base
-from skl2.model_selection import _shared_fits
+from skl2.model_selection import _final_fits, _fold_tasks, _schedule, _shared_fits
+from skl2.model_selection._processes import end_workers, share_out, woken_pool
 
 
 @pytest.fixture
@@ -62,3 +64,37 @@ def open_ends():
         # Two λs in a row can't enclose the best.
         warnings.filterwarnings("ignore", message=".*enclosed")
         yield
+
+
+@pytest.fixture(scope="module")
+def one_pool():
+    """The tests of a file share a worker."""
+    woken_pool(1)
+    yield
+    end_workers()
+
+
+def use_processes(monkeypatch, module):
+    """Let a module use processes for the smallest work; how many tasks they got."""
+    monkeypatch.setattr(_schedule, "WORTH", np.inf)
+    monkeypatch.setattr(_schedule, "LEAST_SAVED", -np.inf)
+    counts = []
+
+    def counted(function, tasks, n_processes):
+        counts.append(len(tasks))
+        return share_out(function, tasks, n_processes)
+
+    monkeypatch.setattr(module, "share_out", counted)
+    return counts
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Folds are shared out; the number of tasks each time."""
+    return use_processes(monkeypatch, _fold_tasks)
+
+
+@pytest.fixture
+def final_processes(monkeypatch):
+    """Final fits are shared out; the number of tasks each time."""
+    return use_processes(monkeypatch, _final_fits)

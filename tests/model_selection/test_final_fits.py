@@ -12,37 +12,16 @@ from sklearn.datasets import load_iris
 
 from skl2.model_selection import MLPRegressorCV, _final_fits
 from skl2.model_selection._final_fits import fit_all
-from skl2.model_selection._processes import end_workers, woken_pool
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:.*enclosed"
-)
+pytestmark = [
+    pytest.mark.usefixtures("one_pool"),
+    pytest.mark.filterwarnings(
+        "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:.*enclosed"
+    ),
+]
 
 X, y = (a[::3] for a in load_iris(return_X_y=True))
 WEIGHTS = np.arange(len(y)) % 3
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_pool():
-    woken_pool(1)
-    yield
-    end_workers()
-
-
-@pytest.fixture
-def shared_out(monkeypatch):
-    """Processes are used for the smallest fits; how many tasks they got."""
-    monkeypatch.setattr("skl2.model_selection._schedule.WORTH", np.inf)
-    monkeypatch.setattr("skl2.model_selection._schedule.LEAST_SAVED", -np.inf)
-    counts = []
-    share_out = _final_fits.share_out
-
-    def counted(function, tasks, n_processes):
-        counts.append(len(tasks))
-        return share_out(function, tasks, n_processes)
-
-    monkeypatch.setattr(_final_fits, "share_out", counted)
-    return counts
 
 
 def estimators():
@@ -56,7 +35,7 @@ def estimators():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_same_estimators(weighted, shared_out):
+def test_same_estimators(weighted, final_processes):
     params = {"sample_weight": WEIGHTS} if weighted else {}
     with config_context(enable_metadata_routing=weighted):
         own = estimators()
@@ -66,7 +45,7 @@ def test_same_estimators(weighted, shared_out):
                 estimator["scale"].set_fit_request(sample_weight=True)
         alone = [clone(e).fit(X, y, **params) for e in own]
         together = fit_all([clone(e) for e in own], X, y, params, 2)
-    assert shared_out == [3]
+    assert final_processes == [3]
     assert [e["mlp"].max_iter for e in together] == [2, 1, 9]
     for a, b in zip(alone, together, strict=True):
         assert_same_networks(b, a)
@@ -82,15 +61,15 @@ def test_one_job_and_short_fits_stay_here(monkeypatch):
     assert counts == []
 
 
-def test_an_error_is_raised(shared_out):
+def test_an_error_is_raised(final_processes):
     wrong = estimators()
     wrong[1].set_params(mlp__alpha=-1.0)
     with pytest.raises(ValueError, match="alpha must be"):
         fit_all(wrong, X, y, {}, 2)
-    assert shared_out == [3]
+    assert final_processes == [3]
 
 
-def test_same_model_of_a_table(shared_out):
+def test_same_model_of_a_table(final_processes):
     quick = {"cv": 2, "hidden_layer_sizes": (4,), "alphas": [0.1, 1.0]}
     # Noise, which all candidates predict alike.
     target = np.random.RandomState(0).standard_normal(len(y))
@@ -103,4 +82,4 @@ def test_same_model_of_a_table(shared_out):
             for n in (1, 2)
         )
     assert_array_equal(alone, two)
-    assert shared_out[0] > 1
+    assert final_processes[0] > 1

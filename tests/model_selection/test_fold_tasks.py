@@ -34,39 +34,16 @@ from skl2.model_selection import (
     StackedGridSearchCV,
     StackedHalvingGridSearchCV,
     StackedRandomizedSearchCV,
-    _fold_tasks,
 )
-from skl2.model_selection._processes import end_workers, woken_pool
+from skl2.model_selection._processes import woken_pool
 
 pytestmark = [
+    pytest.mark.usefixtures("one_pool", "processes"),
     pytest.mark.filterwarnings("ignore:.*enclosed"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning"),
     pytest.mark.filterwarnings("ignore:One or more of the test scores"),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_pool():
-    woken_pool(1)
-    yield
-    end_workers()
-
-
-@pytest.fixture(autouse=True)
-def processes(monkeypatch):
-    """Processes are used where several jobs are asked for; counts their pieces."""
-    monkeypatch.setattr("skl2.model_selection._schedule.WORTH", np.inf)
-    monkeypatch.setattr("skl2.model_selection._schedule.LEAST_SAVED", -np.inf)
-    counts = []
-    share_out = _fold_tasks.share_out
-
-    def counted(function, tasks, n_processes):
-        counts.append(len(tasks))
-        return share_out(function, tasks, n_processes)
-
-    monkeypatch.setattr(_fold_tasks, "share_out", counted)
-    return counts
 
 
 def regressor():
