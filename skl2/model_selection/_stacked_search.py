@@ -116,8 +116,10 @@ class StackedGridSearchCV(StackedSearch, GridSearchCV):
         Pipeline.
     param_grid : dict or list of dict
         Parameter names with the values to try.
-    scoring, refit, cv, verbose, pre_dispatch, error_score, return_train_score
+    scoring, refit, cv, verbose, error_score, return_train_score
         As in ``sklearn.model_selection.GridSearchCV``.
+    pre_dispatch : int or str, default='2*n_jobs'
+        Has no effect: all candidates of a fold are needed at once.
     n_jobs : int, default=None
         Number of processes, this one included, or threads. A process gets a fold, its
         preprocessing and its scores included, or some candidates of a fold; workers are

@@ -72,6 +72,8 @@ class Plan:
     stretch : int
         How many times as long the best candidate is trained once more, to see whether
         the final networks should be; 1 to leave that out.
+    final_epochs : int
+        Of the final networks, where they take all rows piece by piece.
     """
 
     candidates: list
@@ -84,7 +86,6 @@ class Plan:
     n_refine: int
     n_folds: int
     stretch: int
-    n_search_rows: int
     final_epochs: int
 
     def param_grid(self, n_bins, hidden_layer_sizes):
@@ -138,7 +139,6 @@ def make_plan(n_rows, n_columns, n_ramped, n_bins="auto", hidden="auto"):
             n_folds=N_FOLDS if n_rows < FEWER_FOLDS_ROWS else FEWER_FOLDS,
             # Of more columns than rows a linear model takes in all there is.
             stretch=1 if wide else 4,
-            n_search_rows=n_rows,
             final_epochs=0,
         )
     many = n_rows > SEARCH_ROWS
@@ -154,7 +154,6 @@ def make_plan(n_rows, n_columns, n_ramped, n_bins="auto", hidden="auto"):
         n_folds=1,
         # Rows take the place of epochs.
         stretch=1 if many else 2,
-        n_search_rows=min(n_rows, SEARCH_ROWS),
         final_epochs=max(2, round(FINAL_EPOCHS * sqrt(SEARCH_ROWS / n_rows))),
     )
 
