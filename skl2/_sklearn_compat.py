@@ -16,7 +16,6 @@ from joblib.externals.loky.process_executor import (
     TerminatedWorkerError,
 )
 from joblib.parallel import ParallelBackendBase
-from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import _safe_indexing
@@ -203,6 +202,9 @@ def selects_by_mean(frame):
     frame : frame
         Of the code that reads the importances.
     """
+    # It imports neighbours and decompositions: a tenth of a second of a new worker.
+    from sklearn.feature_selection import SelectFromModel
+
     for _ in range(3):
         selector = frame.f_locals.get("self")
         if isinstance(selector, SelectFromModel):

@@ -17,16 +17,17 @@ from skl2._engine.threads import ACTIVATION
 from skl2._estimators.parameters import check_hidden_layer_sizes
 from skl2.model_selection._processes import are_warm
 
-# Seconds, measured for stacks of 1 to 20 members of seven shapes, 4-10-3 to 784-100-10
+# Seconds, measured for stacks of 1 to 20 members of eight shapes, 4-10-3 to 784-100-10
 # (float32, one BLAS thread, 2.5 GHz): of a step, of a step for each member, and of a
 # step for each multiply-add, activations included. float64 takes twice the last.
 STEP = 150e-6
 MEMBER = 4e-6
-MULTIPLY_ADD = 0.15e-9
+MULTIPLY_ADD = 0.075e-9
 # Of a candidate in a fold, apart from steps: clone, checks, preprocessing, scores.
 FIT = 5e-3
-# Until a new worker process has imported skl2.
-START = 1.5
+# Until a new worker process has imported skl2, this process working beside it. Nearly
+# all of it is the import of scikit-learn.
+START = 2.0
 # Of a task that another process does: pickling and transport.
 DISPATCH = 0.01
 # Processes are used where they take at most this share of the time of one process, and

@@ -7,6 +7,7 @@ from skl2 import MLPClassifier
 from skl2.model_selection._schedule import (
     DISPATCH,
     FIT,
+    START,
     STEP,
     Costs,
     Shape,
@@ -102,6 +103,9 @@ def test_five_folds_on_two_processes():
 
 def test_a_short_search_stays_in_one_process():
     # About 0.1 s in all, less than half a cold worker needs to start.
-    assert cut(costs(2, max_iter=5), 5, [0.0, 1.5]) == []
+    assert cut(costs(2, max_iter=5), 5, [0.0, START]) == []
+    # Two and a half seconds: with a new worker no shorter than alone.
+    assert cut(costs(20, max_iter=400), 5, [0.0, START]) == []
+    assert cut(costs(20, max_iter=400), 5, [0.0, 0.0]) != []
     assert cut(costs(1, max_iter=1), 1, [0.0, 0.0]) == []
-    assert cut(costs(20, max_iter=5000), 5, [0.0, 1.5]) != []
+    assert cut(costs(20, max_iter=5000), 5, [0.0, START]) != []
