@@ -16,6 +16,10 @@ from skl2._estimators.checks import few_valid_numbers
 
 # Columns with at most so many distinct values get no ramps.
 FEW_VALUES = 10
+# What `clip` leaves at either end of the range of the training rows, as a share of it.
+# No margin costs where y grows with a skewed column (1.2 times the test loss); without
+# any limit, losses on 14 small tables were up to 7 times as high.
+CLIP_MARGIN = 0.25
 # Values encoded at once: 2 MB of float64, which a cache holds through all operations.
 _BLOCK_SIZE = 2**18
 
@@ -48,10 +52,15 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Whether columns that hold 0 and 1 only, indicators of missing values included,
         stay as they are instead of being standardized.
 
+    min_missing : int, default=1
+        Training rows with a missing value from which a column gets an indicator of
+        missing values. What one or two rows say about missing values is no more than
+        chance.
+
     clip : bool, default=False
-        Whether the column itself, too, stays within the range of the training rows. One
-        extreme value can then not carry a prediction far away: on 14 small tables test
-        losses were never worse by more than .5 %, and up to 86 % lower.
+        Whether the column itself, too, stays within the range of the training rows,
+        with a quarter of it more at either end. One extreme value can then not carry a
+        prediction far away.
 
     dtype : {np.float32, np.float64} or None, default=None
         Type of the output; None keeps that of X.
@@ -82,14 +91,14 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     its indicator of missing values (``age_missing``), if it has them. float32 stays
     float32; the arithmetic is done in float64 and rounded once.
 
-    **Missing values.** A column with NaN in some training rows gets an indicator, 1
-    where the value is missing, standardized like any other column. A missing value sets
-    the column and its ramps to 0, their mean. Mean, sd and quantiles are computed from
-    the present values. A column without NaN in `fit`, or with nothing else, has no
-    indicator; a NaN that `transform` meets there is encoded as the mean.
+    **Missing values.** A column with NaN in `min_missing` training rows or more gets an
+    indicator, 1 where the value is missing, standardized like any other column. A
+    missing value sets the column and its ramps to 0, their mean. Mean, sd and quantiles
+    are computed from the present values. A column with less or nothing but NaN in `fit`
+    has no indicator; a NaN that `transform` meets there is encoded as the mean.
 
     **Beyond the ends** of the training values ramps stay at 0 or 1, and the column goes
-    on, unless `clip` holds it. (The ramps of the source go on.)
+    on, unless `clip` ends it. (The ramps of the source go on.)
 
     **Constant columns** are 0, also for values not seen in `fit`: a network has no way
     to learn a weight for them.
@@ -97,6 +106,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     **Quantiles** invert the distribution function and average where it jumps
     (``method='averaged_inverted_cdf'`` of `numpy.quantile`). Therefore an integer
     `sample_weight` equals so many copies of the row exactly; 0 removes the row.
+    (`min_missing` counts rows.)
 
     References
     ----------
@@ -116,9 +126,18 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
           dtype=object)
     """
 
-    def __init__(self, n_bins=16, *, passthrough_binary=False, clip=False, dtype=None):
+    def __init__(
+        self,
+        n_bins=16,
+        *,
+        passthrough_binary=False,
+        min_missing=1,
+        clip=False,
+        dtype=None,
+    ):
         self.n_bins = n_bins
         self.passthrough_binary = passthrough_binary
+        self.min_missing = min_missing
         self.clip = clip
         self.dtype = dtype
 
@@ -158,7 +177,7 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         bin_edges = []
         missing_features: list[int] = []
         for index, column in enumerate(X.T):
-            present, indicator = _distributions(column, sample_weight)
+            present, indicator = _distributions(column, sample_weight, self.min_missing)
             edges = self._bin_edges(present)
             bin_edges.append(edges)
             outputs.append(self._linear(index, present))
@@ -245,6 +264,12 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
                 "The 'n_bins' parameter of PiecewiseLinearEncoder must be an integer "
                 f">= 0 or None. Got {n_bins!r} instead."
             )
+        count = self.min_missing
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+            raise ValueError(
+                "The 'min_missing' parameter of PiecewiseLinearEncoder must be an "
+                f"integer >= 1. Got {count!r} instead."
+            )
         for name in ("passthrough_binary", "clip"):
             if not isinstance(value := getattr(self, name), bool | np.bool_):
                 raise ValueError(
@@ -304,8 +329,9 @@ class PiecewiseLinearEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             return _Output(source, centre=0.0, width=1.0, fill=mean)
         if not self.clip:
             return _Output(source, centre=mean, width=sd)
-        low = (lowest - mean) / sd
-        high = (highest - mean) / sd
+        margin = CLIP_MARGIN * (highest - lowest)
+        low = (lowest - margin - mean) / sd
+        high = (highest + margin - mean) / sd
         return _Output(source, centre=mean, width=sd, low=low, high=high)
 
     def _encode(self, X):
@@ -421,10 +447,11 @@ class _Distribution:
         return mean, np.sqrt(squares / total)
 
 
-def _distributions(column, sample_weight):
+def _distributions(column, sample_weight, min_missing):
     """The distributions of the present values of a column and of its indicator.
 
-    The indicator of missing values is None where it would be constant.
+    The indicator of missing values is None where it would be constant, or 1 in fewer
+    than `min_missing` rows.
     """
     if sample_weight is not None:
         counted = sample_weight > 0
@@ -433,7 +460,10 @@ def _distributions(column, sample_weight):
     missing = np.isnan(column)
     if not missing.any():
         return _Distribution(column, sample_weight), None
-    indicator = None if missing.all() else _Distribution(missing, sample_weight)
+    n_missing = np.count_nonzero(missing)
+    indicator = None
+    if min_missing <= n_missing < len(missing):
+        indicator = _Distribution(missing, sample_weight)
     column = column[~missing]
     sample_weight = None if sample_weight is None else sample_weight[~missing]
     return _Distribution(column, sample_weight), indicator

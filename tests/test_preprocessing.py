@@ -423,6 +423,9 @@ def test_sparse_data_is_refused():
         ({"n_bins": 2.5}, "'n_bins' .* Got 2.5"),
         ({"n_bins": True}, "'n_bins' .* Got True"),
         ({"n_bins": "auto"}, "'n_bins' .* Got 'auto'"),
+        ({"min_missing": 0}, "'min_missing' .* integer >= 1. Got 0"),
+        ({"min_missing": 2.0}, "'min_missing' .* integer >= 1. Got 2.0"),
+        ({"min_missing": True}, "'min_missing' .* integer >= 1. Got True"),
         ({"passthrough_binary": 1}, "'passthrough_binary' .* True or False. Got 1"),
     ],
 )
@@ -431,12 +434,13 @@ def test_bad_parameters(parameters, message):
         PiecewiseLinearEncoder(**parameters).fit(X)
 
 
-def test_clip_keeps_columns_in_the_range_of_the_training_rows():
+def test_clip_keeps_columns_near_the_range_of_the_training_rows():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((50, 3))
     X[::7, 1] = np.nan
     new = 10 * rng.standard_normal((20, 3))
-    inside = np.clip(new, np.nanmin(X, axis=0), np.nanmax(X, axis=0))
+    low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
+    inside = np.clip(new, low - (high - low) / 4, high + (high - low) / 4)
     plain = PiecewiseLinearEncoder(4).fit(X)
     clipped = PiecewiseLinearEncoder(4, clip=True).fit(X)
     np.testing.assert_allclose(
@@ -444,6 +448,19 @@ def test_clip_keeps_columns_in_the_range_of_the_training_rows():
     )
     assert (clipped.transform(X) == plain.transform(X)).all()
     assert np.abs(plain.transform(new) - clipped.transform(new)).max() > 1
+
+
+@pytest.mark.parametrize("n_missing", range(6))
+def test_few_missing_values_get_no_indicator(n_missing):
+    X = np.random.RandomState(0).standard_normal((40, 2))
+    X[:n_missing, 1] = np.nan
+    # A row of weight 0 does not count.
+    X[-1, 1] = np.nan
+    weight = np.repeat([1.0, 0.0], [39, 1])
+    encoder = PiecewiseLinearEncoder(3, min_missing=4).fit(X, sample_weight=weight)
+    assert list(encoder.missing_features_) == [1] * (n_missing >= 4)
+    # A missing value is the mean all the same.
+    assert (encoder.transform(X)[-1, 4:8] == 0).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

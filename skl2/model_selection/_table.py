@@ -560,8 +560,9 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
 
     Notes
     -----
-    Numeric columns are standardized and clipped to the range of the training rows; NaN
-    has an input of its own. A sparse X is divided by its largest values. The networks
+    Numeric columns are standardized and clipped to the range of the training rows and a
+    quarter more at either end. NaN has an input of its own where 5 training rows or
+    more have it. A sparse X is divided by its largest values. The networks
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.
 
@@ -779,8 +780,9 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
 
     Notes
     -----
-    Numeric columns are standardized and clipped to the range of the training rows; NaN
-    has an input of its own. A sparse X is divided by its largest values. y is
+    Numeric columns are standardized and clipped to the range of the training rows and a
+    quarter more at either end. NaN has an input of its own where 5 training rows or
+    more have it. A sparse X is divided by its largest values. y is
     standardized (counts of the Poisson loss are not). The networks
     (relu, Adam with a learning rate that falls along a cosine) are trained in float32
     and kept in float64.

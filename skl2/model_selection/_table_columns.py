@@ -9,7 +9,9 @@ from skl2.preprocessing import FEW_VALUES, PiecewiseLinearEncoder
 
 # Names of the transformers of a table, by which a search reaches their parameters.
 NUMERIC, CATEGORICAL = "numeric", "categorical"
-# A category of fewer training rows is pooled with the other rare ones.
+# A category of fewer training rows is pooled with the other rare ones, and missing
+# values in fewer rows have no input of their own: one training row with a missing value
+# gave a test row like it a log-loss of 51.
 RARE = 5
 # Columns of a categorical column at most; the most frequent categories have their own.
 MAX_CATEGORIES = 50
@@ -110,9 +112,9 @@ def count_ramped(X, categorical):
 def make_columns(X, categorical):
     """The transformer that makes of a table what a network reads.
 
-    Numeric columns: standardized, clipped to their range in the training rows, with
-    ramps that a search adds (see ``PiecewiseLinearEncoder``). Categories: one column
-    each, the rare ones pooled. A sparse X is scaled by its largest values.
+    Numeric columns: standardized, clipped near their range in the training rows, with
+    ramps that a search adds (see ``PiecewiseLinearEncoder``), and an indicator where
+    enough values are missing. Categories: one column each, the rare ones pooled. A sparse X is scaled by its largest values.
 
     Parameters
     ----------
@@ -129,7 +131,9 @@ def make_columns(X, categorical):
         return MaxAbsScaler()
     transformers = []
     if not categorical.all():
-        encoder = PiecewiseLinearEncoder(0, clip=True, dtype=np.float32)
+        encoder = PiecewiseLinearEncoder(
+            0, min_missing=RARE, clip=True, dtype=np.float32
+        )
         transformers.append((NUMERIC, encoder, np.flatnonzero(~categorical)))
     if categorical.any():
         one_hot = OneHotEncoder(

@@ -29,6 +29,21 @@ def test_named_and_numbered_categories_equal_those_of_the_types(columns):
     assert (given.predict_proba(X) == by_type).all()
 
 
+def test_one_row_says_nothing_of_missing_values():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((200, 4))
+    y = (X[:, 0] > 0).astype(int)
+    X[0] = np.nan
+    clf = MLPClassifierCV(**QUICK).fit(X, y)
+    encoder = clf.pipeline_[0].named_transformers_["numeric"]
+    assert len(encoder.missing_features_) == 0
+    # Nearly the mean of a table whose classes are balanced.
+    assert np.abs(clf.decision_function(X[:1])).max() < 3
+    X[:5, 1] = np.nan
+    encoder = MLPClassifierCV(**QUICK).fit(X, y).pipeline_[0].transformers_[0][1]
+    assert list(encoder.missing_features_) == [1]
+
+
 def test_numbers_can_be_categories():
     rng = np.random.RandomState(0)
     X = np.column_stack([rng.randint(0, 4, 200), rng.rand(200)])
