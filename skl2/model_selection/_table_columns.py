@@ -114,7 +114,8 @@ def make_columns(X, categorical):
 
     Numeric columns: standardized, clipped near their range in the training rows, with
     ramps that a search adds (see ``PiecewiseLinearEncoder``), and an indicator where
-    enough values are missing. Categories: one column each, the rare ones pooled. A sparse X is scaled by its largest values.
+    enough values are missing. Categories: one column each, the rare ones pooled. A
+    sparse X is scaled by its largest values.
 
     Parameters
     ----------
