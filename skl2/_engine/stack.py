@@ -128,7 +128,7 @@ class Member:
     rows_seen : int
         Rows seen by earlier runs, for the learning-rate schedule.
     progress : Progress or None
-        The state of an earlier run to continue (a stack of one); None starts anew.
+        The state of an earlier run to continue; None starts anew.
     dropout : tuple of float
         Rates, for the input and each hidden layer, > 0 where the settings have dropout.
     max_norm : float or None
@@ -342,7 +342,7 @@ def _make_constraint(settings, members, network):
     return MaxNorm(slots, [member.max_norm for member in members])
 
 
-def train_stack(problem, members, listeners=()):
+def train_stack(problem, members, listeners=(), keep_progress=False):
     """Train a stack of networks on one problem, all at once.
 
     Parameters
@@ -351,6 +351,8 @@ def train_stack(problem, members, listeners=()):
     members : list of Member
     listeners : sequence of callable
         See ``StochasticRun``.
+    keep_progress : bool
+        Whether a later run may continue: results of a stochastic solver get `progress`.
 
     Returns
     -------
@@ -369,7 +371,7 @@ def train_stack(problem, members, listeners=()):
                 lambda member, own: _train_lbfgs(problem, member, own),
             )
         else:
-            results = _train_stochastic(problem, members, listeners)
+            results = _train_stochastic(problem, members, listeners, keep_progress)
     raise_if_interrupted(results)
     return results
 
@@ -443,23 +445,17 @@ def _report_own_loss(objective, loss, theta, result):
         result.loss_curve[-1] = result.best_loss
 
 
-def _train_stochastic(problem, members, listeners):
+def _train_stochastic(problem, members, listeners, keep_progress):
     settings = problem.settings
     streams = _shared_streams(members)
     noise = noise_streams(members, streams) if settings.noisy else []
     theta = _initial_theta(make_network(settings, members, noise), members, streams)
-    split = stream_state(streams[0])
+    kept = _kept(members, streams, noise) if keep_progress else None
     rows, validation = _validation_rows(problem, members, streams)
-    total_weight = problem.data.total_weight
-    n_rows = problem.data.n_rows
-    if rows[0] is not None:
-        total_weight = np.array([problem.data.subset_weight(r) for r in rows])
-        n_rows = len(rows[0])
-    objective = make_objective(
-        problem, members, total_weight, noise, _first_layer(problem)
-    )
-    if members[0].unfolded is not None:
-        objective.network.set_running(members[0].unfolded.statistics)
+    n_rows = problem.data.n_rows if rows[0] is None else len(rows[0])
+    objective = _objective_of(problem, members, rows, noise)
+    earlier = [member.progress for member in members]
+    continued = keep_progress or any(earlier)
     constraint = _make_constraint(settings, members, objective.network)
     if constraint is not None:
         constraint.project(theta)
@@ -483,22 +479,40 @@ def _train_stochastic(problem, members, listeners):
         ),
         validation,
         settings.max_iter,
-        rows_seen=members[0].rows_seen,
+        [member.rows_seen for member in members],
         constraint=constraint,
         folding=_make_folding(problem, members, rows, objective.network),
         listeners=listeners,
         n_lead=_lead_epochs(problem, members[0]),
-        watched=_watched(problem, members[0]),
+        watched=[_watched(problem, member) for member in members if continued],
+        kept=kept,
     )
-    if members[0].progress is not None:
-        run.resume(members[0].progress, theta)
-    results = run.run(theta)
-    if len(members) == 1:
-        results[0].progress = run.progress(
-            split if members[0].progress is None else members[0].progress.split,
-            noise[0] if noise else None,
-        )
-    return results
+    if any(earlier):
+        run.resume(earlier, theta)
+    return run.run(theta)
+
+
+def _objective_of(problem, members, rows, noise):
+    """The objective of the rows of each member, None for all, where training starts."""
+    total_weight = None
+    if rows[0] is not None:
+        total_weight = np.array([problem.data.subset_weight(r) for r in rows])
+    first_layer = _first_layer(problem)
+    objective = make_objective(problem, members, total_weight, noise, first_layer)
+    unfolded = [member.unfolded for member in members]
+    if None not in unfolded:
+        objective.network.set_running(np.stack([own.statistics for own in unfolded]))
+    return objective
+
+
+def _kept(members, streams, noise):
+    """What of each member's progress does not change in a run: (split, noise)."""
+    drawn = once_per_stream(streams, lambda stream, _: stream_state(stream))
+    splits = [
+        now if member.progress is None else member.progress.split
+        for member, now in zip(members, drawn, strict=True)
+    ]
+    return list(zip(splits, noise or [None] * len(members), strict=True))
 
 
 def _lead_epochs(problem, member):
@@ -546,5 +560,6 @@ def _validation_rows(problem, members, streams):
 def _make_folding(problem, members, rows, network):
     if not problem.settings.batch_norm:
         return NoFolding()
-    earlier = members[0].unfolded if problem.settings.partial else None
-    return Folding(network, problem.data, rows, earlier)
+    earlier = [member.unfolded for member in members]
+    pooled = problem.settings.partial and None not in earlier
+    return Folding(network, problem.data, rows, earlier if pooled else None)

@@ -13,8 +13,7 @@ from sklearn.utils import check_random_state
 
 from skl2._engine.data import TrainingSet, weights_in_range
 from skl2._engine.network.network import Network
-from skl2._engine.solvers.reports import Printer
-from skl2._engine.stack import Problem, one_by_one, train_stack
+from skl2._engine.stack import Problem, train_stack
 from skl2._engine.warn import warn
 from skl2._estimators import parameters
 from skl2._estimators.callbacks import fit_with_callbacks
@@ -161,7 +160,7 @@ class BaseMLP(
             if not continues and not problem.settings.batch_norm:
                 warn_if_unscaled(problem.data)
             warn_if_decay_overshoots(self, problem, members[0])
-            results = self._train(problem, members, continues or partial, listeners)
+            results = self._train(problem, members, continues, listeners)
             for network, member, result in zip(networks, members, results, strict=True):
                 check_finite(network, result, problem.data)
                 network._store(problem, member, result, continues)
@@ -201,25 +200,14 @@ class BaseMLP(
         networks = [type(self)(**params | {"random_state": seed}) for seed in seeds]
         return [network._like(self) for network in networks]
 
-    def _train(self, problem, members, alone, listeners):
+    def _train(self, problem, members, continues, listeners):
         """Train a stack, or let a search train all its candidates."""
-        if self._shared_fits is not None and not alone:
+        partial = problem.settings.partial
+        if self._shared_fits is not None and not (continues or partial):
             return self._shared_fits.results(self, self._location, problem, members)
         for listener in listeners:
             listener.start(problem.settings, len(members))
-        if self.verbose:
-            listeners = (*listeners, Printer(len(members)))
-            # One printer for all networks, also where they are trained one by one.
-            silent = replace(problem.settings, verbose=False)
-            problem = replace(problem, settings=silent)
-        if not alone and not self.warm_start:
-            return train_stack(problem, members, listeners)
-        # Only a stack of one keeps its state, to be continued.
-        return one_by_one(
-            members,
-            listeners,
-            lambda member, own: train_stack(problem, [member], own)[0],
-        )
+        return train_stack(problem, members, listeners, partial or self.warm_start)
 
     def __sklearn_clone__(self):
         cloned = super().__sklearn_clone__()
@@ -445,9 +433,7 @@ class BaseMLP(
             if earlier and curve is not None:
                 curve = earlier + curve
             setattr(self, name, curve)
-        keep = settings.partial or self.warm_start
-        keep = keep and result.progress is not None
-        self._progress = result.progress.kept() if keep else None
+        self._progress = result.progress
         self.batch_norm_ = None
         if result.unfolded is not None:
             self.batch_norm_ = result.unfolded.by_layer(settings.layer_sizes)

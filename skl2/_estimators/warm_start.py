@@ -1,7 +1,5 @@
 """Where a fit that continues starts: at the end of the previous fit."""
 
-from copy import deepcopy
-
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
@@ -26,8 +24,8 @@ def continue_from(estimator, member, settings):
     member.rows_seen = estimator.t_
     progress = getattr(estimator, "_progress", None)
     if progress is not None:
-        # A copy: a call that fails leaves the original unchanged.
-        member.progress = deepcopy(progress)
+        # A call that fails leaves the streams of the original unchanged.
+        member.progress = progress.with_own_streams()
         member.random_state = member.progress.stream
     if settings.batch_norm:
         member.unfolded = _unfolded(estimator, member.progress)

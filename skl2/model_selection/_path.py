@@ -262,7 +262,7 @@ def regularization_path(
     for alpha in alphas:
         member = replace(member, alpha=np.full_like(member.alpha, alpha))
         with ctrl_c_raises():
-            (result,) = train_stack(problem, [member])
+            (result,) = train_stack(problem, [member], keep_progress=True)
         check_finite(template, result, problem.data)
         thetas.append(result.theta.copy())
         # The next λ starts here.

@@ -15,6 +15,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils import check_random_state
 
 from skl2 import MLPClassifier, MLPRegressor
+from skl2._engine.solvers import lazy_rows
+from skl2._estimators import base
 from skl2.augmentation import GaussianNoise
 from skl2.export import compress, from_sklearn, to_sklearn, to_torch
 from skl2.inspection import hidden_activations, linear_regime, mc_dropout, optimality
@@ -96,6 +98,7 @@ OPTIONS = {
     "lbfgs, group_l1": {"solver": "lbfgs", "penalty": "group_l1", "alpha": 2.0},
     "sgd": {"solver": "sgd", "learning_rate": "invscaling"},
     "adamw": {"solver": "adamw", "alpha": 1.0, "learning_rate": "cosine"},
+    "adamw, constant": {"solver": "adamw", "alpha": 1.0},
     "l1": {"penalty": "l1", "alpha": 1.0},
     "elasticnet": {"penalty": "elasticnet", "alpha": [0.5, 0.1, 0.2]},
     "group_l1": {"penalty": "group_l1", "alpha": 1.0},
@@ -295,7 +298,8 @@ def test_a_network_that_diverges_is_an_error_and_nothing_is_learned():
 
 CONTINUED = ["defaults", "lbfgs", "sgd", "adamw", "l1", "dropout", "batch norm"]
 CONTINUED += ["early stopping", "patience", "adaptive", "float32", "linear", "scale"]
-CONTINUED += ["max norm", "augmentation"]
+CONTINUED += ["max norm", "augmentation", "weights", "sparse", "group_l1"]
+CONTINUED += ["adamw, constant"]
 
 
 @in_turn(CONTINUED)
@@ -319,7 +323,10 @@ def test_a_warm_start_goes_on_with_each_network(problem, option):
         assert_array_equal(network.coefs_[0], before)
 
 
-@in_turn([o for o in CONTINUED if o not in ("lbfgs", "early stopping", "adamw")])
+NOT_PARTIAL = ("lbfgs", "early stopping", "adamw")
+
+
+@in_turn([o for o in CONTINUED if o not in NOT_PARTIAL])
 def test_partial_fit_goes_on_with_each_network(problem, option):
     model, (data, y), _ = run_of(problem, option)
     classes = {"classes": np.unique(y)} if problem == "multiclass" else {}
@@ -333,6 +340,85 @@ def test_partial_fit_goes_on_with_each_network(problem, option):
         expected.partial_fit(data[10:40], y[10:40])
         assert_same_fit(network, expected)
     assert_is_average(model, data, 1e-6 if option == "float32" else 1e-12)
+
+
+def go_on(model, steps):
+    """Fit again and again, with other parameters each time: (method, parameters)."""
+    y = TARGETS["multiclass"][1]
+    for method, params in steps:
+        fit_quietly(model.set_params(**params), X, y, method=method)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {
+            "solver": "sgd",
+            "learning_rate": "invscaling",
+            "learning_rate_init": 0.5,
+            "power_t": 0.2,
+        },
+        {"learning_rate": "adaptive", "max_iter": 60, "tol": 0.1},
+        {"batch_norm": True, "dropout": 0.2},
+        {"class_weight": {"a": 3.0}},
+    ],
+)
+def test_networks_that_stopped_in_different_epochs_go_on_together(params):
+    params = OPTIONS["early stopping"] | params | {"warm_start": True}
+    model = fitted("multiclass", **params)
+    alone = [copy.deepcopy(network) for network in model.estimators_]
+    assert len({network.t_ for network in alone}) > 1
+    steps = [("fit", {})] * 2
+    # Momentum of one unit goes on in another; another rate or solver starts anew.
+    steps += [
+        ("fit", {"beta_1": 0.5, "max_iter": 3}),
+        ("fit", {"learning_rate_init": 0.01}),
+        ("partial_fit", {"early_stopping": False}),
+        ("fit", {"solver": "adamw"}),
+    ]
+    go_on(model, steps)
+    for network, expected in zip(model.estimators_, alone, strict=True):
+        go_on(expected, steps)
+        assert_same_fit(network, expected)
+
+
+def test_networks_of_which_one_has_gone_on_alone_go_on_together():
+    model = fitted("multiclass", warm_start=True)
+    go_on(model.estimators_[1], [("fit", {})])
+    model.estimators_[2].without_progress()
+    alone = [copy.deepcopy(network) for network in model.estimators_]
+    go_on(model, [("fit", {})])
+    for network, expected in zip(model.estimators_, alone, strict=True):
+        go_on(expected, [("fit", {})])
+        assert_same_fit(network, expected)
+
+
+def test_networks_whose_rows_wait_go_on_together(monkeypatch):
+    monkeypatch.setattr(lazy_rows, "WIDE", 1)
+    monkeypatch.setattr(lazy_rows, "TOUCHED_SHARE", 1.0)
+    model, (data, y), _ = run_of("regression", "sparse", solver="sgd")
+    model.partial_fit(data, y)
+    alone = [copy.deepcopy(network) for network in model.estimators_]
+    for estimator in (model, *alone):
+        estimator.partial_fit(data[:20], y[:20]).partial_fit(data, y)
+    for network, expected in zip(model.estimators_, alone, strict=True):
+        assert_same_fit(network, expected)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_networks_that_go_on_are_one_stack(monkeypatch, method):
+    trained = []
+
+    def recorded(problem, members, *args):
+        trained.append(len(members))
+        return train_stack(problem, members, *args)
+
+    train_stack = base.train_stack
+    monkeypatch.setattr(base, "train_stack", recorded)
+    model = fitted("multiclass", warm_start=True)
+    go_on(model, [(method, {})])
+    assert trained == [3, 3]
 
 
 @both
@@ -580,8 +666,8 @@ def test_verbose_names_the_network(capsys, params):
     fitted("regression", verbose=True, max_iter=2, **params)
     lines = capsys.readouterr().out.splitlines()
     order = [(k, n) for n in (1, 2) for k in range(3)]
-    # With a state to keep, or by L-BFGS, they are trained one by one.
-    order = sorted(order) if params else order
+    # L-BFGS trains one after the other.
+    order = sorted(order) if "solver" in params else order
     assert [line[:15] for line in lines] == [f"[{k}] Iteration {n}" for k, n in order]
 
 

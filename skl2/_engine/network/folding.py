@@ -102,9 +102,8 @@ class Folding:
     data : TrainingSet
     rows : list of ndarray or None, one per member
         The rows trained on; None for all.
-    earlier : Unfolded or None
-        Statistics of earlier rows, to be pooled with the new ones (for partial_fit of a
-        stack of one).
+    earlier : list of Unfolded, one per member, or None
+        Statistics of earlier rows, to be pooled with the new ones (for partial_fit).
     """
 
     # Earlier rows count as so many rows at most, the new ones included.
@@ -114,14 +113,20 @@ class Folding:
         self.network = network
         self.data = data
         self.rows = rows
-        self.earlier = earlier
-        n_before = 0 if earlier is None else earlier.n_rows
-        # How many rows the pooled statistics stand for.
-        self.n_rows = min(n_before + data.n_rows, max(self.window, data.n_rows))
+        self.earlier = None
+        n_before = np.zeros(len(rows), int)
+        if earlier is not None:
+            self.earlier = np.stack([own.statistics for own in earlier])
+            n_before = np.array([own.n_rows for own in earlier])
+        # How many rows the pooled statistics of each member stand for.
+        self.n_rows = np.minimum(n_before + data.n_rows, max(self.window, data.n_rows))
         self._fitted = network.fitted()
 
     def select(self, keep):
         self.rows = [self.rows[k] for k in keep]
+        self.n_rows = self.n_rows[keep]
+        if self.earlier is not None:
+            self.earlier = self.earlier[keep]
 
     def to_fitted(self, theta):
         """Fitted parameters of every member, and what to continue from.
@@ -138,10 +143,11 @@ class Folding:
             self._fold(i, norm, theta) for i, norm in enumerate(self.network.norms)
         ]
         statistics = np.concatenate(moments, axis=2)
-        rows = zip(theta.copy(), fitted.copy(), statistics, strict=True)
+        n_rows = self.n_rows.tolist()
+        rows = zip(theta.copy(), fitted.copy(), statistics, n_rows, strict=True)
         return fitted, [
-            Unfolded(own[n_fitted:], moments, self.n_rows, own, plain)
-            for own, plain, moments in rows
+            Unfolded(own[n_fitted:], moments, n, own, plain)
+            for own, plain, moments, n in rows
         ]
 
     def _fold(self, i, norm, theta):
@@ -184,5 +190,6 @@ class Folding:
             return moments
         sizes = self.network.layer_sizes[1 : i + 2]
         units = slice(sum(sizes[:-1]), sum(sizes))
-        before = tuple(self.earlier.statistics[:, np.newaxis, units, np.newaxis])
-        return pool(before, moments, self.data.n_rows / self.n_rows)
+        before = tuple(self.earlier[:, :, units, np.newaxis].swapaxes(0, 1))
+        share = self.data.n_rows / self.n_rows[:, np.newaxis, np.newaxis]
+        return pool(before, moments, share)

@@ -240,11 +240,16 @@ class Network:
         return max((layer.product_shape for layer in layers), key=prod, default=(0, 0))
 
     def set_running(self, statistics):
-        """Start the running statistics of batch norm at these, (2, n_hidden_units)."""
+        """Start the running statistics of batch norm at these.
+
+        Parameters
+        ----------
+        statistics : ndarray of shape (K, 2, n_hidden_units)
+        """
         bounds = np.cumsum(self.layer_sizes[1:-2])
-        parts = np.split(statistics.astype(self.dtype), bounds, axis=1)
+        parts = np.split(statistics.astype(self.dtype), bounds, axis=2)
         for norm, part in zip(self.norms, parts, strict=True):
-            norm.running = tuple(part[:, np.newaxis, :, np.newaxis])
+            norm.running = tuple(part[..., np.newaxis].swapaxes(0, 1))
 
     def workspace(self, n_rows):
         """The buffers for batches of `n_rows` rows.

@@ -43,9 +43,10 @@ def _power(base, exponent):
     NumPy's vectorised power may differ in the last bit, and then a member of a stack
     would not get the numbers it gets alone.
     """
-    if isinstance(base, float):
+    if isinstance(base, float) and isinstance(exponent, float):
         return base**exponent
-    return np.array([[b**exponent] for b in base[:, 0].tolist()])
+    pairs = np.broadcast(base, exponent)
+    return np.array([[float(b) ** float(e)] for b, e in pairs])
 
 
 def _sqrt(value):
@@ -67,9 +68,11 @@ class Optimizer:
         The current one; schedules change it through ``set_learning_rate``.
     """
 
-    # Names of the (K,)-shaped hyperparameters and of the (K, P)-shaped state.
+    # Names of the (K,)-shaped hyperparameters, of the (K, P)-shaped state, and of what
+    # a run that continues needs of a member beside it.
     hyperparameters: tuple[str, ...] = ()
     state: tuple[str, ...] = ()
+    continued: tuple[str, ...] = ("learning_rate",)
 
     def __init__(self, learning_rate, **hyperparameters):
         self.learning_rate = np.array(learning_rate, dtype=np.float64)
@@ -138,15 +141,29 @@ class Optimizer:
     def from_fitted(self, theta):
         """The inverse of ``to_fitted``, in place: where a run continues."""
 
-    def get_state(self):
-        """What a later ``set_state`` needs to continue without a difference."""
-        names = ("learning_rate", *self.state)
-        return {name: getattr(self, name).copy() for name in names}
+    def get_state(self, k):
+        """What a later ``set_states`` needs to continue member k without a difference.
 
-    def set_state(self, state, theta):
-        for name, value in state.items():
-            setattr(self, name, np.copy(value))
-        self._prepare(theta.shape, theta.dtype)
+        A dict of copies.
+        """
+        names = (*self.continued, *self.state)
+        return {name: getattr(self, name)[k].copy() for name in names}
+
+    def set_states(self, states):
+        """Let each member continue from a state; one whose state is None starts anew.
+
+        Parameters
+        ----------
+        states : list of dict or None, one a member
+        """
+        for k, state in enumerate(states):
+            if state is not None:
+                self._set_state(k, state)
+        self._prepare(self._shape, self.dtype)
+
+    def _set_state(self, k, state):
+        for name in (*self.continued, *self.state):
+            getattr(self, name)[k] = state[name]
 
 
 class SGD(Optimizer):
@@ -175,6 +192,7 @@ class SGD(Optimizer):
 
     hyperparameters = ("momentum",)
     state = ("velocity", "iterate")
+    continued = ("learning_rate", "follows")
     momentum: np.ndarray
     velocity: np.ndarray
     iterate: np.ndarray
@@ -183,9 +201,6 @@ class SGD(Optimizer):
         super().__init__(learning_rate, momentum=momentum)
         self.nesterov = nesterov
         self.follows = np.zeros(len(self.learning_rate), dtype=bool)
-
-    def get_state(self):
-        return super().get_state() | {"follows": self.follows.copy()}
 
     def select(self, keep):
         self.follows = self.follows[keep]
@@ -288,6 +303,11 @@ class Adam(Optimizer):
 
     The state holds M = m / (1 - β1) and V = v / (1 - β2), which saves two products:
     M ← β1 M + g, V ← β2 V + g², and the factors move to the step size.
+
+    Attributes
+    ----------
+    n_steps : ndarray of shape (K,)
+        t of each member where this run began.
     """
 
     hyperparameters = ("beta_1", "beta_2", "epsilon")
@@ -301,27 +321,34 @@ class Adam(Optimizer):
 
     def __init__(self, learning_rate, beta_1, beta_2, epsilon):
         super().__init__(learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        # Steps of this run.
         self.t = 0
+        self.n_steps = np.zeros(len(self.learning_rate))
 
-    def get_state(self):
-        betas = {"beta_1": self.beta_1.copy(), "beta_2": self.beta_2.copy()}
-        return super().get_state() | {"t": self.t, "betas": betas}
+    def get_state(self, k):
+        betas = {"beta_1": float(self.beta_1[k]), "beta_2": float(self.beta_2[k])}
+        t = float(self.t + self.n_steps[k])
+        return super().get_state(k) | {"t": t, "betas": betas}
 
-    def set_state(self, state, theta):
-        state = dict(state)
-        self.t, betas = state.pop("t"), state.pop("betas")
-        super().set_state(state, theta)
+    def _set_state(self, k, state):
+        super()._set_state(k, state)
+        self.n_steps[k] = state["t"]
         # m and v stay what they were; M and V are in units that may have changed.
-        self._rescale(self.first_moment, betas["beta_1"], self.beta_1)
-        self._rescale(self.second_moment, betas["beta_2"], self.beta_2)
+        for name, moment in (
+            ("beta_1", self.first_moment),
+            ("beta_2", self.second_moment),
+        ):
+            before, now = state["betas"][name], float(getattr(self, name)[k])
+            if before != now:
+                moment[k] *= self._cast((1.0 - before) / (1.0 - now))
 
-    def _rescale(self, moment, before, now):
-        changed = np.flatnonzero(before != now)
-        ratio = (1.0 - before[changed]) / (1.0 - now[changed])
-        moment[changed] *= self._cast(ratio[:, np.newaxis])
+    def select(self, keep):
+        self.n_steps = self.n_steps[keep]
+        super().select(keep)
 
     def _prepare(self, shape, dtype):
         super()._prepare(shape, dtype)
+        self._factor["n_steps"] = per_member(self.n_steps)
         self._bound_to = (None, None, None)
         # The square of a smaller gradient underflows, and ε alone would divide it.
         smallest = sqrt(np.finfo(dtype).tiny)
@@ -368,9 +395,10 @@ class Adam(Optimizer):
         lr, beta_1, beta_2 = factor["learning_rate"], factor["beta_1"], factor["beta_2"]
         if self.decoupled:
             penalty.decay(theta, lr)
+        t = self.t + factor["n_steps"]
         # η m̂/(√v̂ + ε) = rate · M/(√V + c ε) with c = √((1 - β2^t) / (1 - β2)).
-        c = _sqrt((1.0 - _power(beta_2, self.t)) / (1.0 - beta_2))
-        rate = lr * c * (1.0 - beta_1) / (1.0 - _power(beta_1, self.t))
+        c = _sqrt((1.0 - _power(beta_2, t)) / (1.0 - beta_2))
+        rate = lr * c * (1.0 - beta_1) / (1.0 - _power(beta_1, t))
         all_rates, all_epsilons = self._cast(rate), self._cast(factor["epsilon"] * c)
         for rows, decays, beta_1, beta_2, M, V, g, w, scratch in self._views:
             for w_part, strength, product, g_part in decays:

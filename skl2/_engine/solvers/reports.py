@@ -1,6 +1,7 @@
 """What a training returns, what it tells listeners, and what continues it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,7 +40,7 @@ class Result:
     rows_seen : int
         Training rows seen, earlier runs included.
     progress : Progress or None
-        For a stack of one: what a later run needs to continue.
+        What a later run needs to continue, if it is to be kept.
     unfolded : Unfolded or None
         With batch norm: what was folded into `theta`.
     """
@@ -81,8 +82,9 @@ class Progress:
     solver : type
         Class of the optimizer; another one starts anew.
     optimizer : dict
-        ``Optimizer.get_state()``.
+        ``Optimizer.get_state(k)``.
     patience : Patience
+        Of one member.
     watched : tuple
         Key of what patience has watched; of something else it starts anew.
     schedule : tuple
@@ -107,9 +109,10 @@ class Progress:
     noise: NoiseStream | None = None
     unfolded: Unfolded | None = None
 
-    def kept(self):
-        """A copy with a stream of its own: a user may draw from the one of the run."""
-        return replace(self, stream=stream_at(stream_state(self.stream)))
+    def with_own_streams(self):
+        """A copy whose streams nobody else draws from: a run, a user."""
+        stream = stream_at(stream_state(self.stream))
+        return replace(self, stream=stream, noise=deepcopy(self.noise))
 
 
 @dataclass

@@ -27,13 +27,14 @@ class Schedule:
     def select(self, keep):
         self.learning_rate_init = self.learning_rate_init[keep]
 
-    def key(self):
-        """Name and initial rates: what a run has to share to keep its rate."""
-        return self.name, tuple(self.learning_rate_init.tolist())
+    def key(self, k):
+        """Name and initial rate of member k; a run that shares them keeps its rate."""
+        return self.name, float(self.learning_rate_init[k])
 
-    def restart(self, optimizer):
-        """Set the initial rate."""
-        optimizer.set_learning_rate(self.learning_rate_init)
+    def restart(self, optimizer, members):
+        """Set the initial rate of `members` (bool mask)."""
+        rate = np.where(members, self.learning_rate_init, optimizer.learning_rate)
+        optimizer.set_learning_rate(rate)
 
     def resume(self, optimizer, rows_seen):
         """Set the rate of a run that continues; 'adaptive' keeps its last rate."""
@@ -43,13 +44,23 @@ class Schedule:
         """Called before step number `step` of the `n_steps` of an epoch."""
 
     def end_epoch(self, optimizer, rows_seen):
-        """Set the rate for the next epoch, given the rows seen since the start."""
+        """Set the rates for the next epoch.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+        rows_seen : ndarray of int, shape (K,)
+            Since the start.
+        """
         if self.name == "invscaling":
-            try:
-                divisor = (rows_seen + 1) ** self.power_t
-            except OverflowError:
-                divisor = np.inf
-            optimizer.set_learning_rate(self.learning_rate_init / divisor)
+            divisors = [self._divisor(n) for n in rows_seen.tolist()]
+            optimizer.set_learning_rate(self.learning_rate_init / divisors)
+
+    def _divisor(self, rows_seen):
+        try:
+            return (rows_seen + 1) ** self.power_t
+        except OverflowError:
+            return np.inf
 
     def out_of_patience(self, optimizer, members):
         """Lower the rate of `members` (bool mask); return the members that stop."""

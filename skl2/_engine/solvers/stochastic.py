@@ -41,7 +41,7 @@ class StochasticRun:
         of the best score are the result.
     max_iter : int
         Largest number of epochs.
-    rows_seen : int
+    rows_seen : sequence of int, one a member
         Rows seen in the earlier runs that this run continues.
     constraint : MaxNorm or None
         Projects the parameters in each step.
@@ -52,8 +52,10 @@ class StochasticRun:
     n_lead : int
         Epochs at the beginning in which the lead of the loss is trained. Patience
         begins after them.
-    watched : tuple
-        Key of what patience watches, for a stack of one.
+    watched : list of tuple, one a member
+        Keys of what patience watches.
+    kept : list of (dict, NoiseStream or None), one a member, or None
+        Lets results keep their progress: `split` and `noise` of ``Progress``.
     """
 
     def __init__(
@@ -65,12 +67,13 @@ class StochasticRun:
         patience,
         validation,
         max_iter,
-        rows_seen=0,
+        rows_seen,
         constraint=None,
         folding=None,
         listeners=(),
         n_lead=0,
         watched=(),
+        kept=None,
     ):
         self.objective = objective
         self.optimizer = optimizer
@@ -79,37 +82,55 @@ class StochasticRun:
         self.patience = patience
         self.validation = validation
         self.max_iter = max_iter
-        self.rows_seen = rows_seen
+        self.rows_seen = np.array(rows_seen)
         self.constraint = constraint
         self.folding = folding or NoFolding()
         self.listeners = listeners
         self.n_lead = n_lead
         self.watched = watched
+        self.kept = kept
 
-    def resume(self, progress, theta):
-        """Continue an earlier run of a stack of one."""
-        if self.optimizer.kind is progress.solver:
-            self.optimizer.set_state(progress.optimizer, theta)
-        if self.schedule.key() != progress.schedule:
-            self.schedule.restart(self.optimizer)
+    def resume(self, earlier, theta):
+        """Continue earlier runs.
+
+        Parameters
+        ----------
+        earlier : list of Progress or None, one a member
+            One whose progress is None starts anew.
+        theta : ndarray of shape (K, P)
+            Where the earlier runs ended; changed in place.
+        """
+        states: list = [None] * len(earlier)
+        changed = np.ones(len(earlier), dtype=bool)
+        for k, own in enumerate(earlier):
+            if own is None:
+                continue
+            if own.solver is self.optimizer.kind:
+                states[k] = own.optimizer
+            changed[k] = self.schedule.key(k) != own.schedule
+            if self.watched[k] == own.watched:
+                self.patience.resume(k, own.patience)
+        self.optimizer.set_states(states)
+        self.schedule.restart(self.optimizer, changed)
         self.schedule.resume(self.optimizer, self.rows_seen)
         self.optimizer.from_fitted(theta)
-        if self.watched == progress.watched:
-            self.patience.resume(progress.patience)
 
-    def progress(self, split, noise):
-        """What ``resume`` needs; for a stack of one, after ``run``."""
-        return Progress(
+    def _progress(self, i):
+        """What ``resume`` needs of member i, which has stopped."""
+        k = self.members[i]
+        split, noise = self.kept[k]
+        progress = Progress(
             self.optimizer.kind,
-            self.optimizer.get_state(),
-            self.patience,
-            self.watched,
-            self.schedule.key(),
-            self.order.streams[0],
+            self.optimizer.get_state(i),
+            self.patience.member(i),
+            self.watched[k],
+            self.schedule.key(i),
+            self.order.streams[i],
             split,
             noise,
-            self.results[0].unfolded,
+            self.results[k].unfolded,
         )
+        return progress.with_own_streams()
 
     def run(self, theta):
         """Train `theta`, shape (K, P), in place where members stay to the end.
@@ -248,19 +269,22 @@ class StochasticRun:
         for i in np.flatnonzero(stop):
             result = self.results[self.members[i]]
             result.message = message
-            result.rows_seen = self.rows_seen
+            result.rows_seen = int(self.rows_seen[i])
             best = float(self.patience.best[i])
             if self.validation is None:
                 self._keep(fitted, i)
                 result.best_loss = best
             else:
                 result.best_validation_score = best
+            if self.kept is not None:
+                result.progress = self._progress(i)
         keep = np.flatnonzero(~stop)
         stopped, self.members = stop, self.members[keep]
         if not len(keep) or not stopped.any():
             return
         for part in self._parts():
             part.select(keep)
+        self.rows_seen = self.rows_seen[keep]
         self.theta = self.theta[keep]
         self.objective.bind(self.theta)
 

@@ -1,5 +1,7 @@
 """When a member of the stack stops, and the epoch whose weights it keeps."""
 
+from copy import copy
+
 import numpy as np
 
 from skl2._engine.objective import raw_and_loss
@@ -49,11 +51,17 @@ class Patience:
         self._best = np.where(improved, values, self._best)
         return improved, self.count > self.n_iter_no_change
 
-    def resume(self, earlier):
-        """Take over the count and the best value, if they watched the same thing."""
+    def resume(self, k, earlier):
+        """Let member k take over the count and the best value of a patience of one."""
         if earlier._sign == self._sign:
-            self.count = earlier.count
-            self._best = earlier._best
+            self.count[k] = earlier.count[0]
+            self._best[k] = earlier._best[0]
+
+    def member(self, k):
+        """The patience of member k alone, a copy."""
+        alone = copy(self)
+        alone.select([k])
+        return alone
 
     def reset(self, members):
         """Start counting anew for `members` (bool mask)."""

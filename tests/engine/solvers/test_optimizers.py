@@ -299,17 +299,48 @@ def test_state_goes_on_bit_for_bit(name, l1, dtype):
     optimizer = OPTIMIZERS[name]([0.1, 0.2]).init(theta)
     run(optimizer, theta, gradient, penalty, 7)
     optimizer.set_learning_rate(optimizer.learning_rate / 5)
-    state, copied = optimizer.get_state(), theta.copy()
+    states, copied = [optimizer.get_state(k) for k in range(2)], theta.copy()
     run(optimizer, theta, gradient, penalty, 7)
     # What the first did afterwards has not touched the state it gave away, and the
     # second does not touch it either: it can be taken up twice.
     for _ in range(2):
         other, again = OPTIMIZERS[name]([0.1, 0.2]), copied.copy()
         other.init(again)
-        other.set_state(state, again)
+        other.set_states(states)
         run(other, again, gradient, penalty, 7)
         assert_array_equal(again, theta)
         assert again.dtype == dtype
+
+
+@dtypes
+@every_optimizer
+@pytest.mark.parametrize("drop", [False, True])
+def test_members_go_on_together_from_where_each_is(name, dtype, drop):
+    """After 3, 0 and 7 steps alone; the first may leave the others."""
+
+    def gradient(theta):
+        return quadratic_gradient(theta).astype(dtype)
+
+    penalty = plain_penalty(3, 5, l2=0.1, l1=0.1, dtype=dtype)
+    theta, states, expected = np.empty((3, 5), dtype), [], []
+    for k, n_before in enumerate((3, 0, 7)):
+        alone, own = OPTIMIZERS[name]([0.1]), penalty.member(k)
+        row = np.linspace(-1, 1 + k, 5, dtype=dtype)[np.newaxis]
+        alone.init(row)
+        run(alone, row, gradient, own, n_before)
+        states.append(alone.get_state(0) if n_before else None)
+        theta[k] = row
+        run(alone, row, gradient, own, 5)
+        expected.append(row)
+    together = OPTIMIZERS[name]([0.1] * 3).init(theta)
+    together.set_states(states)
+    if drop:
+        keep = np.array([1, 2])
+        together.select(keep)
+        penalty.select(keep)
+        theta, expected = theta[keep], expected[1:]
+    run(together, theta, gradient, penalty, 5)
+    assert_array_equal(theta, np.concatenate(expected))
 
 
 @every_optimizer

@@ -20,7 +20,7 @@ def scheduled(name, lr=(0.1, 0.5), power_t=0.5):
 def test_invscaling(power_t):
     schedule, optimizer = scheduled("invscaling", power_t=power_t)
     for epoch in range(1, 4):
-        schedule.end_epoch(optimizer, 10 * epoch)
+        schedule.end_epoch(optimizer, np.array([10 * epoch] * 2))
         expected = np.array([0.1, 0.5]) / (10 * epoch + 1) ** power_t
         assert_allclose(optimizer.learning_rate, expected, rtol=1e-15)
     # Out of patience is the end.
@@ -29,8 +29,17 @@ def test_invscaling(power_t):
     )
     schedule.select(np.array([1]))
     optimizer.select(np.array([1]))
-    schedule.end_epoch(optimizer, 0)
+    schedule.end_epoch(optimizer, np.array([0]))
     assert_array_equal(optimizer.learning_rate, [0.5])
+
+
+def test_each_member_has_seen_rows_of_its_own():
+    schedule, optimizer = scheduled("invscaling")
+    schedule.end_epoch(optimizer, np.array([99, 3]))
+    assert_allclose(optimizer.learning_rate, [0.1 / 10, 0.5 / 2], rtol=1e-15)
+    schedule.restart(optimizer, np.array([False, True]))
+    assert_allclose(optimizer.learning_rate, [0.1 / 10, 0.5], rtol=1e-15)
+    assert schedule.key(0) == ("invscaling", 0.1) != schedule.key(1)
 
 
 def test_constant():
@@ -61,7 +70,7 @@ def test_adaptive_divides_by_five_down_to_the_smallest_rate():
 
 def test_the_step_follows_the_schedule():
     schedule, optimizer = scheduled("invscaling")
-    schedule.end_epoch(optimizer, 99)
+    schedule.end_epoch(optimizer, np.array([99, 99]))
     theta = np.zeros((2, 2))
     optimizer.step(theta, np.ones((2, 2)), plain_penalty(2, 2))
     assert_allclose(theta, [[-0.01] * 2, [-0.05] * 2], rtol=1e-14)

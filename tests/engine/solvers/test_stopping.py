@@ -96,11 +96,21 @@ def test_resume_goes_on_counting_what_it_watched():
     for value in (1.0, 2.0, 2.0):
         earlier.update(np.array([value]))
     same, other = (Patience(1, 0.0, 5, maximize) for maximize in (False, True))
-    same.resume(earlier)
-    other.resume(earlier)
+    same.resume(0, earlier)
+    other.resume(0, earlier)
     assert (same.count[0], same.best[0]) == (2, 1.0)
     # A loss says nothing about a score.
     assert (other.count[0], other.best[0]) == (0, -np.inf)
+
+
+def test_the_patience_of_a_member_is_a_copy():
+    patience = Patience(2, 0.0, 5, maximize=False)
+    for value in (1.0, 2.0):
+        patience.update(np.array([value, -value]))
+    alone = patience.member(0)
+    patience.reset(np.array([True, False]))
+    patience.forget()
+    assert (alone.count[0], alone.best[0]) == (1, 1.0)
 
 
 @pytest.mark.parametrize("shared", [True, False])
