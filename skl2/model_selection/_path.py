@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skl2._engine.network.average import average
 from skl2._engine.network.network import Network
 from skl2._engine.objective import raw_and_loss
 from skl2._engine.random_streams import stream_at
@@ -40,13 +41,14 @@ class RegularizationPath:
     validation_loss : ndarray of shape (n_alphas,) or None
         Mean loss of the validation set.
     sparsity : ndarray of shape (n_alphas, n_layers - 1)
-        Share of exact zeros of each weight layer (mean over folds).
+        Share of exact zeros of each weight layer (mean over folds), of several networks
+        without the zeros between them.
     n_live_inputs : ndarray of shape (n_alphas,)
-        Inputs with a weight that is not zero (mean over folds).
+        Inputs with a weight that is not zero in any network (mean over folds).
     n_live_units : ndarray of shape (n_alphas, n_hidden_layers)
         Hidden units with both an incoming and an outgoing weight that is not zero.
     coefs, intercepts : list of list of ndarray, or None
-        Weights of every λ.
+        Weights of every λ, as `coefs_` and `intercepts_` of an estimator.
     """
 
     alphas: np.ndarray
@@ -148,33 +150,23 @@ def looks_continuous(y):
 
 
 def describe_weights(network, thetas):
-    """Sparsity (n_layers - 1,), live inputs and live units, averaged over `thetas`."""
-    sparsity, inputs, units = [], [], []
-    for theta in thetas:
-        coefs, _ = network.unpack(theta)
-        live = [(c != 0) for c in coefs]
-        sparsity.append([(~a).mean() for a in live])
-        inputs.append(live[0].any(axis=1).sum())
-        units.append(
-            [
-                (into.any(axis=0) & out.any(axis=1)).sum()
-                for into, out in zip(live, live[1:], strict=False)
-            ]
-        )
-    return np.mean(sparsity, axis=0), np.mean(inputs), np.mean(units, axis=0)
+    """Sparsity (n_layers - 1,), live inputs and live units of networks side by side.
 
-
-def make_path(network, alphas, scores, thetas, **fields):
-    """A ``RegularizationPath`` from weights, (n_folds, P) for each λ."""
-    described = [describe_weights(network, own) for own in thetas]
-    return RegularizationPath(
-        alphas=np.asarray(alphas),
-        scores=np.asarray(scores, dtype=np.float64),
-        sparsity=np.stack([d[0] for d in described]),
-        n_live_inputs=np.array([d[1] for d in described]),
-        n_live_units=np.stack([d[2] for d in described]),
-        **fields,
-    )
+    Parameters
+    ----------
+    network : Network
+        Of the shape of each.
+    thetas : ndarray of shape (K, P)
+    """
+    weights = [network.unpack(theta)[0] for theta in thetas]
+    # A layer of all networks, (K, n_in, n_out).
+    live = [np.stack(layer) != 0 for layer in zip(*weights, strict=True)]
+    units = [
+        (into.any(axis=1) & out.any(axis=2)).sum()
+        for into, out in zip(live, live[1:], strict=False)
+    ]
+    sparsity = np.array([(~layer).mean() for layer in live])
+    return sparsity, live[0].any(axis=(0, 2)).sum(), np.array(units)
 
 
 def regularization_path(
@@ -191,7 +183,8 @@ def regularization_path(
 ):
     """Fit along ascending λs, each from the weights of the one before.
 
-    From dense to sparse: a network that a large λ has emptied would stay empty.
+    From dense to sparse: a network that a large λ has emptied would stay empty. With
+    ``n_estimators > 1`` the path is that of the average of so many networks.
 
     Parameters
     ----------
@@ -248,57 +241,72 @@ def regularization_path(
     if (X_val is None) != (y_val is None):
         raise ValueError("Give both X_val and y_val, or neither.")
     template = clone(estimator).set_params(penalty=penalty, alpha="scale", **params)
-    if template.n_estimators != 1:
-        raise ValueError(
-            f"A path is that of one network, got n_estimators={template.n_estimators}."
-        )
     validation = None if X_val is None else (X_val, y_val, None)
-    problem, (member,), _ = template._problem(
-        X, y, sample_weight, validation=validation
-    )
+    problem, members, _ = template._problem(X, y, sample_weight, validation=validation)
     warn_if_unscaled(problem.data)
-    alphas = alpha_grid(alphas, float(member.alpha[0]))
-    thetas: list[np.ndarray] = []
+    alphas = alpha_grid(alphas, float(members[0].alpha[0]))
+    return _path(problem, alphas, _walk(template, problem, members, alphas))
+
+
+def _walk(template, problem, members, alphas):
+    """The weights of all networks at each λ, each fit from those of the one before.
+
+    Returns
+    -------
+    thetas : list of ndarray of shape (K, P)
+    """
+    thetas = []
     for alpha in alphas:
-        member = replace(member, alpha=np.full_like(member.alpha, alpha))
+        level = np.full_like(members[0].alpha, alpha)
+        members = [replace(member, alpha=level) for member in members]
         with ctrl_c_raises():
-            (result,) = train_stack(problem, [member], keep_progress=True)
-        check_finite(template, result, problem.data)
-        thetas.append(result.theta.copy())
-        # The next λ starts here.
-        member.theta = result.theta
-        member.unfolded = result.unfolded
-        if problem.settings.early_stopping:
-            # One split for the path: rows once trained on are not held out later.
-            member.random_state = stream_at(result.progress.split)
-    settings = problem.settings
+            results = train_stack(problem, members, keep_progress=True)
+        for member, result in zip(members, results, strict=True):
+            check_finite(template, result, problem.data)
+            # The next λ starts here.
+            member.theta = result.theta
+            member.unfolded = result.unfolded
+            if problem.settings.early_stopping:
+                # One split for the path: rows once trained on are not held out later.
+                member.random_state = stream_at(result.progress.split)
+        thetas.append(np.stack([result.theta for result in results]))
+    return thetas
+
+
+def _path(problem, alphas, thetas):
+    """The ``RegularizationPath`` of the average of the networks at each λ."""
+    settings, data = problem.settings, problem.data
     network = Network(settings.layer_sizes, settings.activation, settings.dtype)
+    described = [describe_weights(network, own) for own in thetas]
+    averages = [average([network.unpack(theta) for theta in own]) for own in thetas]
     validation_loss = None
     scores = np.empty((len(alphas), 0))
-    if problem.data.held_out is not None:
-        validation_loss = _losses(problem.data.held_out, problem.loss, network, thetas)
+    if data.held_out is not None:
+        validation_loss = _losses(data.held_out, problem, averages)
         scores = -validation_loss[:, np.newaxis]
-    unpacked = [network.unpack(theta) for theta in thetas]
-    return make_path(
-        network,
-        alphas,
-        scores,
-        [theta[np.newaxis] for theta in thetas],
-        train_loss=_losses(problem.data, problem.loss, network, thetas),
+    return RegularizationPath(
+        alphas=np.asarray(alphas),
+        scores=scores,
+        sparsity=np.stack([sparsity for sparsity, _, _ in described]),
+        n_live_inputs=np.array([inputs for _, inputs, _ in described]),
+        n_live_units=np.stack([units for _, _, units in described]),
+        train_loss=_losses(data, problem, averages),
         validation_loss=validation_loss,
-        coefs=[coefs for coefs, _ in unpacked],
-        intercepts=[intercepts for _, intercepts in unpacked],
+        coefs=[coefs for coefs, _ in averages],
+        intercepts=[intercepts for _, intercepts in averages],
     )
 
 
-def _losses(data, loss, network, thetas):
-    """Mean loss of all rows for each row of parameters, shape (n_alphas,)."""
+def _losses(data, problem, networks):
+    """Mean loss of all rows for each plain network, shape (n_alphas,)."""
     everything = np.arange(data.n_rows)
     losses = []
-    for theta in thetas:
-        network.bind(theta[np.newaxis])
+    for coefs, intercepts in networks:
+        sizes = [*(c.shape[0] for c in coefs), problem.settings.layer_sizes[-1]]
+        network = Network(sizes, problem.settings.activation, problem.settings.dtype)
+        network.bind_fitted(coefs, intercepts)
         # Targets beyond the root of their range have squares of inf.
         with np.errstate(over="ignore", invalid="ignore"):
-            _, (mean,) = raw_and_loss(network, loss, data, [everything])
+            _, (mean,) = raw_and_loss(network, problem.loss, data, [everything])
         losses.append(float(mean))
     return np.array(losses)

@@ -24,7 +24,6 @@ from skl2.model_selection import (
     AlphaSearchCV,
     StackedGridSearchCV,
     _shared_fits,
-    regularization_path,
 )
 
 N = 48
@@ -744,12 +743,6 @@ def test_a_walk_over_alpha_alongside_the_number_of_networks(problem):
     assert (
         len(search.best_estimator_.estimators_) == search.best_params_["n_estimators"]
     )
-
-
-def test_a_path_is_that_of_one_network():
-    y = TARGETS["regression"][1]
-    with pytest.raises(ValueError, match="n_estimators=4"):
-        regularization_path(X, y, n_estimators=4)
 
 
 def test_networks_that_stop_where_they_start_have_no_curve():

@@ -13,6 +13,7 @@ from sklearn.preprocessing import scale
 
 from skl2 import MLPClassifier, MLPRegressor
 from skl2._engine.losses import HalfSquaredError
+from skl2._engine.network.average import average
 from skl2._engine.network.network import Network
 from skl2.model_selection import alpha_max, regularization_path
 from skl2.model_selection._path import (
@@ -112,15 +113,67 @@ def test_live_inputs_and_units_are_counted_in_the_weights(dtype):
     biases = [np.ones(2), np.ones(2), np.ones(1)]
     theta = network.pack([W1, W2, W3], biases)
     dense = network.pack([W + 9.0 for W in (W1, W2, W3)], biases)
-    sparsity, inputs, units = describe_weights(network, [theta])
+    sparsity, inputs, units = describe_weights(network, theta[np.newaxis])
     assert_allclose(sparsity, [4 / 6, 3 / 4, 1 / 2])
     assert inputs == 2
     assert units.tolist() == [1.0, 0.0]
-    # Of several folds it is the mean.
-    sparsity, inputs, units = describe_weights(network, [theta, dense])
+    # The units of several networks stand side by side; they share the inputs.
+    together = np.stack([theta, dense])
+    sparsity, inputs, units = describe_weights(network, together)
     assert_allclose(sparsity, [2 / 6, 3 / 8, 1 / 4])
-    assert inputs == 2.5
-    assert units.tolist() == [1.5, 1.0]
+    assert inputs == 3
+    assert units.tolist() == [3, 2]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"solver": "lbfgs", "hidden_layer_sizes": (4,)},
+        {"solver": "lbfgs", "hidden_layer_sizes": ()},
+        {"early_stopping": True, "hidden_layer_sizes": (4, 3), "batch_size": 60},
+        {"batch_norm": True, "hidden_layer_sizes": (4, 3), "penalty": "group_l1"},
+    ],
+)
+def test_a_path_of_several_networks_is_that_of_their_average(params):
+    params = {"alphas": [1.0, 30.0], "penalty": "l1", "max_iter": 10} | params
+    fits = {"estimator": MLPClassifier(learning_rate_init=0.05), **params}
+    rows = X_wine, y_wine
+    path = regularization_path(*rows, n_estimators=3, random_state=0, **fits)
+    seeds = np.random.RandomState(0).randint(2**31 - 1, size=3).tolist()
+    alone = [regularization_path(*rows, random_state=seed, **fits) for seed in seeds]
+    for i in range(2):
+        networks = [(one.coefs[i], one.intercepts[i]) for one in alone]
+        coefs, intercepts = average(networks)
+        for found, expected in zip(path.coefs[i], coefs, strict=True):
+            assert_array_equal(*(as_array(W) for W in (found, expected)))
+        for found, expected in zip(path.intercepts[i], intercepts, strict=True):
+            assert_array_equal(found, expected)
+        live = [np.any(one.coefs[i][0] != 0, axis=1) for one in alone]
+        assert path.n_live_inputs[i] == np.any(live, axis=0).sum()
+    assert_allclose(path.sparsity, np.mean([one.sparsity for one in alone], axis=0))
+    units = np.sum([one.n_live_units for one in alone], axis=0)
+    assert_array_equal(path.n_live_units, units)
+    # Of the convex loss of a mean.
+    losses = [one.train_loss for one in alone]
+    assert (path.train_loss <= np.mean(losses, axis=0) + 1e-12).all()
+
+
+def as_array(W):
+    return W.toarray() if sp.issparse(W) else W
+
+
+def test_the_last_network_of_a_path_is_that_of_an_estimator():
+    """A path of one λ is a fit."""
+    params = {"penalty": "l1", "n_estimators": 2, "hidden_layer_sizes": (4, 3)}
+    model = MLPClassifier(alpha=3.0, random_state=0, max_iter=5, **params)
+    model = fit_quietly(model, X_wine, y_wine)
+    path = regularization_path(
+        X_wine, y_wine, alphas=[3.0], estimator=model, X_val=X_wine, y_val=y_wine
+    )
+    for found, expected in zip(path.coefs[0], model.coefs_, strict=True):
+        assert_array_equal(*(as_array(W) for W in (found, expected)))
+    expected = log_loss(y_wine, model.predict_proba(X_wine))
+    assert_allclose([path.train_loss[0], path.validation_loss[0]], expected)
 
 
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "group_l1"])
