@@ -1,10 +1,11 @@
 """How a search scales with n_jobs: ``python -m benchmarks.cores [--quick]``.
 
-20 λs x 5 folds, float32, one BLAS thread. Seconds are the minimum over repeats, which
-are interleaved. On a machine that does other things as well, compare CPU seconds: with
-n_jobs=1 the process has one figure, with n_jobs=2 the busier process counts. The curve
-for more cores than the machine has is a simulation: the schedule of the search, with
-the CPU seconds that its tasks take in one process.
+20 λs x 5 folds, float32, one BLAS thread. Seconds are medians over repeats, which are
+interleaved: one process, two with a worker that is ready, two with a new one. On a
+machine that does other things as well, compare CPU seconds: with n_jobs=1 the process
+has one figure, with n_jobs=2 the busier process counts. The curve for more cores than
+the machine has is a simulation: the schedule of the search, with the CPU seconds that
+its tasks take in one process.
 """
 
 import argparse
@@ -116,7 +117,7 @@ def two_processes(task):
 def run_shape(name, share, repeats, others):
     """Figures of one shape."""
     task = Task(name, share)
-    one, two = [], []
+    one, two, cold = [], [], []
     for _ in range(repeats):
         seconds, scores = task.stacked(1)
         one.append(seconds)
@@ -124,11 +125,12 @@ def run_shape(name, share, repeats, others):
         two.append(seconds)
         if not np.array_equal(scores, same):
             raise AssertionError(f"{name}: n_jobs changes the scores")
-    end_workers()
-    (cold, _), _ = task.stacked(2)
+        end_workers()
+        (seconds, _), _ = task.stacked(2)
+        cold.append(seconds)
     figures = {
-        "seconds": {1: np.min(one, axis=0), 2: np.min(two, axis=0)},
-        "cold": cold,
+        "seconds": {1: np.median(one, axis=0), 2: np.median(two, axis=0)},
+        "cold": np.median(cold),
         "others": {},
         "curve": simulate(task, repeats),
     }
