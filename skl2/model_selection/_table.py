@@ -99,6 +99,7 @@ class BaseTableEstimator(
     held_out_: list | None
     # Where the pipeline is in the estimator that is searched.
     _prefix: str
+    _smooth_loss = True
 
     def fit(self, X, y, sample_weight=None):
         """Search, then train the networks of the best candidates on all rows.
@@ -143,7 +144,12 @@ class BaseTableEstimator(
         n_ramped = count_ramped(X, categorical)
         n_rows, n_columns = X.shape
         plan = make_plan(
-            n_rows, n_columns, n_ramped, self.n_bins, self.hidden_layer_sizes
+            n_rows,
+            n_columns,
+            n_ramped,
+            self.n_bins,
+            self.hidden_layer_sizes,
+            self._smooth_loss,
         )
         stream = check_random_state(self.random_state)
         seed = int(stream.randint(np.iinfo(np.int32).max))
@@ -226,8 +232,11 @@ class BaseTableEstimator(
         best : list of (estimator, n_networks)
         X, y, weights
         """
+        # Networks that are trained to the end would all be the same one.
         ensembles = [
-            estimator.set_params(**{self._name("n_estimators"): n})
+            estimator
+            if self._is_trained_to_the_end(estimator.get_params())
+            else estimator.set_params(**{self._name("n_estimators"): n})
             for estimator, n in best
         ]
         fitted = fit_all(ensembles, X, y, weights, self.n_jobs)
@@ -277,8 +286,7 @@ class BaseTableEstimator(
         search = AlphaSearchCV(
             template,
             plan.param_grid(
-                f"{self._prefix}{COLUMNS}__{NUMERIC}__n_bins",
-                self._name("hidden_layer_sizes"),
+                f"{self._prefix}{COLUMNS}__{NUMERIC}__n_bins", self._name("")
             ),
             alphas=self.alphas,
             scoring=self.scoring,
@@ -322,7 +330,12 @@ class BaseTableEstimator(
         self.best_score_ = float(first.best_score_)
         self.held_out_ = first.held_out_
         name = self._alpha_name
-        if plan.stretch == 1 or best[name] == 0.0 or self.max_time is not None:
+        if (
+            plan.stretch == 1
+            or best[name] == 0.0
+            or self.max_time is not None
+            or self._is_trained_to_the_end(best)
+        ):
             # No λ to go with the longer training, or no time may be left.
             return lambda params: {}
         epochs = {self._name("max_iter"): plan.stretch * plan.n_epochs}
@@ -349,7 +362,15 @@ class BaseTableEstimator(
         self.best_score_ += float(gain)
         self.held_out_ = search.held_out_
         share = search.alpha_ / best[name]
-        return lambda params: epochs | {name: share * params[name]}
+        return lambda params: (
+            {}
+            if self._is_trained_to_the_end(params)
+            else epochs | {name: share * params[name]}
+        )
+
+    def _is_trained_to_the_end(self, params):
+        """Whether the parameters of a candidate are those of ``Plan.linear``."""
+        return params.get(self._name("solver")) == "lbfgs"
 
     def _network_parameters(self, plan, seed):
         """The schedule, which all candidates have in common."""
@@ -567,7 +588,8 @@ class MLPClassifierCV(ClassifierMixin, BaseTableEstimator):
     and kept in float64.
 
     All candidates are tried at two λs, where there are folds on the first one; λ is
-    walked for the two best.
+    walked for the two best. Those without a hidden layer are trained to the end, by
+    L-BFGS.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
@@ -788,7 +810,8 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     and kept in float64.
 
     All candidates are tried at two λs, where there are folds on the first one; λ is
-    walked for the two best.
+    walked for the two best. Those without a hidden layer are trained to the end, by
+    L-BFGS.
 
     The best candidate is then trained for four times as many epochs (twice as many from
     1,500 rows on), with λ and less. If rows held out gain more than 3 % of the loss,
@@ -863,6 +886,10 @@ class MLPRegressorCV(RegressorMixin, BaseTableEstimator):
     def _scales_targets(self):
         # Counts have no unit that could be chosen.
         return self.loss != "poisson"
+
+    @property
+    def _smooth_loss(self):  # type: ignore[override]
+        return self.loss not in ("absolute_error", "quantile")
 
     @property
     def _prefix(self):  # type: ignore[override]

@@ -23,7 +23,7 @@ def average_pipelines(pipelines, n_networks):
     Returns
     -------
     pipeline : Pipeline
-        Its network has weights of float64.
+        Its network has weights of float64, and the parameters of the deepest.
     """
     widest = max(pipelines, key=lambda pipeline: pipeline[-1].n_features_in_)
     columns = list(widest[0].get_feature_names_out())
@@ -38,7 +38,9 @@ def average_pipelines(pipelines, n_networks):
             networks.append(lift(coefs, intercepts, n_hidden))
             weights.append(n / sum(n_networks))
     coefs, intercepts = average(networks, weights)
-    return _with_network(widest, coefs, intercepts)
+    deepest = max(pipelines, key=lambda pipeline: len(pipeline[-1].coefs_))
+    averaged = Pipeline([*widest.steps[:-1], deepest.steps[-1]])
+    return _with_network(averaged, coefs, intercepts)
 
 
 def _narrowest_block(pipelines):

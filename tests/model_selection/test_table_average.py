@@ -44,6 +44,16 @@ def test_raw_predictions_are_averaged(candidates):
     np.testing.assert_allclose(average.predict(X), expected, rtol=0, atol=1e-12)
 
 
+def test_the_average_has_the_parameters_of_its_deepest_network():
+    linear = fitted(4, ())
+    linear[-1].set_params(solver="lbfgs")
+    average = average_pipelines([linear, fitted(0, (5,))], [1, 1])
+    assert average[-1].solver == "adam"
+    assert average[-1].hidden_layer_sizes == tuple(
+        W.shape[1] for W in average[-1].coefs_[:-1]
+    )
+
+
 def test_probabilities_are_those_of_the_mean_logits():
     classes = np.digitize(y, [10, 15])
     pipelines = [

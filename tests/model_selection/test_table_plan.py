@@ -6,17 +6,23 @@ import pytest
 from skl2.model_selection._table_plan import best_settings, choose, make_plan
 
 
+def with_and_without(n_bins, *all_layers):
+    return [(bins, layers) for layers in all_layers for bins in (0, n_bins)]
+
+
 @pytest.mark.parametrize(
     "n_rows, n_columns, n_ramped, expected",
     [
-        (300, 8, 3, [(16, ()), (0, (50,)), (16, (50,)), (0, (50, 50)), (16, (50, 50))]),
-        (300, 50, 50, [(8, ()), (0, (50,)), (8, (50,)), (0, (50, 50)), (8, (50, 50))]),
+        (300, 8, 3, with_and_without(16, (), (50,), (50, 50))),
+        (300, 50, 50, with_and_without(8, (), (50,), (50, 50))),
         (300, 8, 0, [(None, ()), (None, (50,)), (None, (50, 50))]),
         (300, 150, 150, [(0, ()), (0, (50,)), (0, (50, 50))]),
         (60, 121, 121, [(0, ())]),
         (60, 121, 0, [(None, ())]),
-        (5000, 8, 0, [(None, (100,)), (None, (100, 100)), (None, (300,))]),
-        (5000, 784, 784, [(0, (100,)), (0, (100, 100)), (0, (300,))]),
+        (5000, 8, 8, with_and_without(16, (), (100,), (100, 100), (300,))),
+        (5000, 8, 0, [(None, ()), (None, (100,)), (None, (100, 100)), (None, (300,))]),
+        (5000, 784, 784, [(0, ()), (0, (100,)), (0, (100, 100)), (0, (300,))]),
+        (50_000, 8, 8, with_and_without(16, (100,), (100, 100))),
     ],
 )
 def test_candidates(n_rows, n_columns, n_ramped, expected):
@@ -48,11 +54,21 @@ def test_many_rows_are_trained_for_fewer_epochs():
     assert (300,) not in {layers for _, layers in more.candidates}
 
 
-def test_the_grid_names_both_parameters():
+def test_the_grid_names_the_parameters():
     plan = make_plan(60, 30, 30, n_bins=3, hidden=(4,))
-    assert plan.param_grid("bins", "layers") == [{"layers": [(4,)], "bins": [3]}]
+    layers = {"mlp__hidden_layer_sizes": [(4,)]}
+    assert plan.param_grid("bins", "mlp__") == [layers | {"bins": [3]}]
     plan = make_plan(60, 30, 0, hidden=(4,))
-    assert plan.param_grid("bins", "layers") == [{"layers": [(4,)]}]
+    assert plan.param_grid("bins", "mlp__") == [layers]
+
+
+@pytest.mark.parametrize("smooth", [True, False])
+@pytest.mark.parametrize("n_rows", [300, 5000, 50_000])
+def test_linear_models_of_a_smooth_loss_are_trained_to_the_end(n_rows, smooth):
+    plan = make_plan(n_rows, 8, 8, hidden=(), smooth=smooth)
+    solvers = [entry.get("solver") for entry in plan.param_grid("bins", "")]
+    # Pieces of many rows are learnt by steps, too.
+    assert solvers == [["lbfgs"] if smooth and n_rows < 20_000 else None] * 2
 
 
 def results(scores):
