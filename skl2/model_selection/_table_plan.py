@@ -41,7 +41,7 @@ SEARCH_ROWS = 20_000
 FINAL_EPOCHS = 30
 # How a linear model is trained: to the end, in less time than a network. Adam's steps
 # leave it far from there (iris: a log-loss of .29 instead of .04).
-LINEAR = {"solver": "lbfgs", "max_iter": 300}
+LINEAR = {"solver": "lbfgs", "max_iter": 1000}
 # Steps of Adam that few rows get at least: an epoch of 100 rows has two. 200 cost a
 # quarter more time for the same losses, as the final networks may be trained longer.
 FEW_STEPS = 120
