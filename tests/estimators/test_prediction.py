@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import DTYPES, fit_quietly
+from helpers import DTYPES, covering, fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -41,37 +41,53 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("function", ARGUMENTS)
-def test_what_is_no_perceptron_is_told_where_to_look(function):
-    arguments, name = ARGUMENTS[function], function.__name__
-    with pytest.raises(NotFittedError):
-        function(MLPRegressor(), *arguments)
-    with pytest.raises(TypeError, match=f"{name} needs .* got LinearRegression"):
-        function(LinearRegression().fit(X, Y), *arguments)
-    pipeline = make_pipeline(StandardScaler(), MLPRegressor(max_iter=2))
-    with pytest.raises(TypeError, match=r"got Pipeline. Pass pipeline\[-1\]"):
-        function(fit_quietly(pipeline, X, Y), *arguments)
-    search = GridSearchCV(MLPRegressor(max_iter=2), {"alpha": [1.0]}, cv=2)
-    with pytest.raises(TypeError, match="GridSearchCV. Pass search.best_estimator_\\."):
-        function(fit_quietly(search, X, Y), *arguments)
+def wrapped(kind):
+    """A fitted network in something around it."""
+    network = MLPRegressor(max_iter=2)
+    pipeline = make_pipeline(StandardScaler(), network)
+    return {
+        "pipeline": pipeline,
+        "search": GridSearchCV(network, {"alpha": [1.0]}, cv=2),
+        "search of pipelines": GridSearchCV(
+            pipeline, {"mlpregressor__alpha": [1.0]}, cv=2
+        ),
+        "scaled target": TransformedTargetRegressor(
+            network, func=np.cbrt, inverse_func=lambda y: y**3
+        ),
+        "table": MLPRegressorCV(
+            n_estimators=1, n_bins=0, hidden_layer_sizes=(), alphas=[1.0]
+        ),
+    }[kind]
 
 
-@pytest.mark.parametrize("function", ARGUMENTS)
-def test_the_way_to_a_network_further_inside(function):
-    pipeline = make_pipeline(StandardScaler(), MLPRegressor(max_iter=2))
-    search = GridSearchCV(pipeline, {"mlpregressor__alpha": [1.0]}, cv=2)
-    inner = r"search.best_estimator_\[-1\], and X as search.best_estimator_\[:-1\]"
-    with pytest.raises(TypeError, match=f"GridSearchCV. Pass {inner}.transform"):
-        function(fit_quietly(search, X, Y), *ARGUMENTS[function])
-    scaled = TransformedTargetRegressor(MLPRegressor(max_iter=2), func=np.cbrt)
-    scaled.set_params(inverse_func=lambda y: y**3)
-    with pytest.raises(TypeError, match=r"Pass estimator.regressor_\."):
-        function(fit_quietly(scaled, X, Y), *ARGUMENTS[function])
-    table = MLPRegressorCV(n_estimators=1, n_bins=0, hidden_layer_sizes=())
-    with pytest.raises(TypeError, match=r"Pass estimator.pipeline_\[-1\], and X"):
-        function(
-            fit_quietly(table.set_params(alphas=[1.0]), X, Y), *ARGUMENTS[function]
-        )
+WAYS_INSIDE = {
+    "pipeline": r"got Pipeline. Pass pipeline\[-1\]",
+    "search": r"GridSearchCV. Pass search.best_estimator_\.",
+    "search of pipelines": (
+        r"GridSearchCV. Pass search.best_estimator_\[-1\], and X as "
+        r"search.best_estimator_\[:-1\].transform"
+    ),
+    "scaled target": r"Pass estimator.regressor_\.",
+    "table": r"Pass estimator.pipeline_\[-1\], and X",
+}
+
+
+def test_what_is_no_perceptron_is_told_where_to_look():
+    linear = LinearRegression().fit(X, Y)
+    for function, arguments in ARGUMENTS.items():
+        with pytest.raises(NotFittedError):
+            function(MLPRegressor(), *arguments)
+        message = f"{function.__name__} needs .* got LinearRegression"
+        with pytest.raises(TypeError, match=message):
+            function(linear, *arguments)
+
+
+@pytest.mark.parametrize("kind", WAYS_INSIDE)
+def test_the_way_to_a_network_inside(kind):
+    model = fit_quietly(wrapped(kind), X, Y)
+    for function, arguments in ARGUMENTS.items():
+        with pytest.raises(TypeError, match=WAYS_INSIDE[kind]):
+            function(model, *arguments)
 
 
 # ------------------------------------------------------------------------ predictions
@@ -146,13 +162,13 @@ def test_predictions_follow_weights_that_are_edited_or_replaced(container, name)
         before = found[-1]
 
 
-@models
-@pytest.mark.parametrize("dtype", DTYPES)
-@containers
+@pytest.mark.parametrize(
+    "container, dtype, name", covering([np.asarray, sp.csr_matrix], DTYPES, MODELS)
+)
 def test_predictions_of_many_threads_are_those_of_one(container, dtype, name):
     data = container(X.astype(dtype))
     model = fitted(name, data)
-    rows = [data[i : i + 1 + i % 3] for i in range(30)] * 10
+    rows = [data[i : i + 1 + i % 3] for i in range(30)] * 3
     alone = [predictions(model, row) for row in rows]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda row: predictions(model, row), rows))

@@ -91,7 +91,9 @@ def mean_loss(model, X, y, weight):
 @pytest.mark.parametrize("feature", FEATURES)
 def test_the_weights_are_those_of_the_best_epoch(kind, feature):
     for scoring in SCORINGS[kind]:
-        model, held_out, y_val, _ = fitted(kind, scoring=scoring, **FEATURES[feature])
+        model, held_out, y_val, _ = fitted(
+            kind, scoring=scoring, max_iter=12, **FEATURES[feature]
+        )
         scores = model.validation_scores_
         assert len(scores) == len(model.loss_curve_) == model.n_iter_
         assert model.best_validation_score_ == max(scores)

@@ -83,8 +83,7 @@ def assert_same_outputs(got, expected, **tolerance):
 # ------------------------------------------------------------------- targets
 
 
-@problems
-@solvers
+@pytest.mark.parametrize("problem, solver", covering(PROBLEMS, SOLVERS, strength=1))
 def test_every_problem_is_learned(problem, solver):
     est, X, y = load(
         problem,
@@ -233,9 +232,10 @@ def test_containers(problem, kind, solver):
     assert_same_outputs(outputs(other, X_kind), expected, **tolerance)
 
 
-@pytest.mark.parametrize("kind", ["csr_array", "csc_array", "dense"])
-@pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "kind, penalty, dtype",
+    covering(["csr_array", "csc_array", "dense"], PENALTIES, [np.float32, np.float64]),
+)
 def test_sparse_with_options(kind, penalty, dtype):
     # Weights, early stopping, warm start and partial_fit see the same rows.
     container = {"dense": np.asarray, **SPARSE}[kind]
@@ -438,7 +438,7 @@ def test_tall_sparse_is_never_dense():
     assert peak() < 15 * MEGABYTE
 
 
-TALL_SHAPE = (100_000, 30)
+TALL_SHAPE = (50_000, 30)
 
 
 @pytest.fixture(scope="module")
@@ -459,7 +459,9 @@ def test_dense_X_is_not_copied(tall, Estimator, solver, dtype):
     X, y = tall
     X = X.astype(dtype)
     y = (y > 1) if Estimator is MLPClassifier else y.astype(dtype)
-    est = Estimator(hidden_layer_sizes=4, max_iter=2, random_state=0, solver=solver)
+    # Large batches: tracing each of many small ones takes most of the time.
+    params = {"hidden_layer_sizes": 4, "batch_size": 1000, "max_iter": 2}
+    est = Estimator(**params, random_state=0, solver=solver)
     with allocating() as peak:
         est.fit(X, y)
     fit_peak = peak()
@@ -481,7 +483,7 @@ def test_lbfgs_does_not_copy_X(tall):
 
 def test_predict_works_in_chunks(tall):
     # The activations of all rows at once would be 13 times X.
-    X, y = tall[0][:40_000], tall[1]
+    X, y = tall[0][:20_000], tall[1]
     est = MLPRegressor(hidden_layer_sizes=400, max_iter=1, random_state=0)
     est.fit(X[:1000], y[:1000])
     with allocating() as peak:
@@ -525,8 +527,9 @@ def test_float32_throughout(problem, solver, penalty):
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("y_dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize(
+    "loss, y_dtype", covering(LOSSES, [np.float32, np.float64, np.int64], strength=1)
+)
 def test_float32_regression(loss, y_dtype):
     # The dtype of y does not decide: X does.
     X = X_diabetes.astype(np.float32)

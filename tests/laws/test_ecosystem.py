@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn.neural_network
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform
 from sklearn.base import clone, is_classifier, is_regressor
@@ -592,34 +593,25 @@ def test_column_transformer():
 # -------------------------------------------------------------------- labels
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])  # at most: there are two bools
+LABELS = {
+    "str": np.array(["setosa", "versicolor", "virginica"]),
+    "object": np.array(["setosa", "versicolor", "virginica"], dtype=object),
+    "bool": np.array([False, True]),
+    "float": np.array([0.0, 1.0, 2.0]),
+    "float32": np.array([1.0, 5.0, 7.0], dtype=np.float32),
+    "neg-int": np.array([-1, 1, 3]),
+    "int8": np.array([-7, -5, -3], dtype=np.int8),
+    "uint8": np.array([10, 20, 40], dtype=np.uint8),
+    "list": ["a", "b", "c"],
+}
+
+
+# Classes at most: there are two bools.
 @pytest.mark.parametrize(
-    "names",
-    [
-        np.array(["setosa", "versicolor", "virginica"]),
-        np.array(["setosa", "versicolor", "virginica"], dtype=object),
-        np.array([False, True]),
-        np.array([0.0, 1.0, 2.0]),
-        np.array([1.0, 5.0, 7.0], dtype=np.float32),
-        np.array([-1, 1, 3]),
-        np.array([-7, -5, -3], dtype=np.int8),
-        np.array([10, 20, 40], dtype=np.uint8),
-        ["a", "b", "c"],
-    ],
-    ids=[
-        "str",
-        "object",
-        "bool",
-        "float",
-        "float32",
-        "neg-int",
-        "int8",
-        "uint8",
-        "list",
-    ],
+    "kind, n_classes, early_stopping", covering(LABELS, [2, 3], [False, True])
 )
-@pytest.mark.parametrize("early_stopping", [False, True])
-def test_label_types(names, n_classes, early_stopping):
+def test_label_types(kind, n_classes, early_stopping):
+    names = LABELS[kind]
     n_classes = min(n_classes, len(names))
     rows = y_iris < n_classes
     X, codes = X_iris[rows], y_iris[rows]

@@ -281,6 +281,7 @@ STOCHASTIC_PENALTIES = [
         STOCHASTIC_PENALTIES,
         [False, True],
         [N_SAMPLES, 9],
+        strength=1,
     ),
 )
 def test_stochastic_solvers_reach_the_minimum(kind, solver, weighted, batch_size):
@@ -346,7 +347,7 @@ def long_full_batch_fit(kind, alpha, hidden_layer_sizes=(), **params):
         "penalty": "l1",
         "activation": "tanh",
         "batch_size": N_SAMPLES,
-        "max_iter": 3000,
+        "max_iter": 3000 if kind == "multiclass" else 1500,
         "tol": 0.0,
         "n_iter_no_change": 10_000,
         "random_state": 0,
@@ -361,7 +362,12 @@ def long_full_batch_fit(kind, alpha, hidden_layer_sizes=(), **params):
 
 @pytest.mark.parametrize(
     "kind, name, alpha",
-    covering(["regression", "binary", "multiclass"], PROXIMAL_SOLVERS, [4.0, 12.0]),
+    covering(
+        ["regression", "binary", "multiclass"],
+        PROXIMAL_SOLVERS,
+        [4.0, 12.0],
+        strength=1,
+    ),
 )
 def test_l1_fixed_points_are_the_exact_solutions(kind, name, alpha):
     """A threshold that forgets momentum or Adam's scaling solves another problem."""

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from helpers import fit_quietly, make_member, make_settings
+from helpers import covering, fit_quietly, make_member, make_settings
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skl2 import MLPRegressor
@@ -92,8 +92,9 @@ def assert_near(one, other, rtol=1e-12):
     assert one.n_iter_ == other.n_iter_
 
 
-@pytest.mark.parametrize("name", OPTIONS | PROX)
-@pytest.mark.parametrize("weight", [None, WEIGHT])
+@pytest.mark.parametrize(
+    "name, weight", covering(OPTIONS | PROX, [None, WEIGHT], strength=1)
+)
 def test_waiting_changes_nothing_but_rounding(name, weight, waiting):
     fits = []
     for on in (True, False):
