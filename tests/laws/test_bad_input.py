@@ -8,6 +8,7 @@ before).
 import copy
 import re
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -227,6 +228,15 @@ def got(value):
     return re.sub(r"(\\ |\s)+", r"\\s+", re.escape(repr(value)))
 
 
+@cache
+def trained(Estimator, method):
+    """A fitted estimator, shared: to be copied before it is changed."""
+    y, first = Y[Estimator], {}
+    if Estimator is MLPClassifier and method == "partial_fit":
+        first = {"classes": [0, 1]}
+    return getattr(make(Estimator), method)(X, y, **first)
+
+
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
     "Estimator, name, value, allowed",
@@ -255,8 +265,7 @@ def test_bad_parameter(Estimator, name, value, allowed, method):
         est.predict(X)
 
     # What is fitted is not touched by a bad call ...
-    est = make(Estimator)
-    getattr(est, method)(X, y, **classes)
+    est = copy.deepcopy(trained(Estimator, method))
     before = predictions(est)
     est.set_params(**{name: value})
     with pytest.raises(ValueError, match=message):
