@@ -266,7 +266,7 @@ def test_a_fork_while_another_thread_limits_blas(two_threads):
     thread = threading.Thread(target=train)
     thread.start()
     try:
-        assert [forked(limit_in_child) for _ in range(25)] == [0] * 25
+        assert [forked(limit_in_child) for _ in range(12)] == [0] * 12
     finally:
         done.set()
         thread.join()

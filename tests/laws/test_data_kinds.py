@@ -157,16 +157,18 @@ def test_regression_losses_with_several_outputs(loss, solver):
     # Outputs do not share weights in a linear net, so each is fitted as if alone.
     X, y = X_diabetes, y_diabetes
     Y = np.c_[y, y + 1, y**2]
+    # Poisson's loss diverges at steps that are fast for the others.
+    slower = 2 if loss == "poisson" else 1
     params = {
         "loss": loss,
         "solver": solver,
         "hidden_layer_sizes": (),
         "alpha": 0,
         "random_state": 0,
-        "max_iter": 400,
+        "max_iter": 200 * slower,
         "tol": 1e-10,
-        "learning_rate_init": 0.02 if solver == "sgd" else 0.05,
-        "n_iter_no_change": 400,
+        "learning_rate_init": (0.04 if solver == "sgd" else 0.1) / slower,
+        "n_iter_no_change": np.inf,
     }
     joint = MLPRegressor(**params).fit(X, Y).predict(X)
     assert joint.shape == Y.shape
@@ -642,7 +644,7 @@ def test_partial_fit_in_chunks(problem, solver):
     assert len(est.loss_curve_) == len(chunks)
     first = est.score(X, y)
     rng = np.random.RandomState(0)
-    for _ in range(50):
+    for _ in range(30):
         for chunk in np.array_split(rng.permutation(len(X)), 2):
             est.partial_fit(X[chunk], y[chunk])
     last = est.score(X, y)

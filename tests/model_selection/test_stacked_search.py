@@ -167,7 +167,6 @@ class Scenario:
         options = {
             "cv": 2,
             "scoring": "neg_log_loss",
-            "return_train_score": True,
             **self.options,
             **more,
         }
@@ -192,11 +191,15 @@ def bare():
 @scenario
 def defaults():
     return Scenario(
-        Classifier(),
-        {"alpha": ALPHAS},
-        [4],
-        options={"scoring": None, "return_train_score": False, "cv": None},
+        Classifier(), {"alpha": ALPHAS}, [4], options={"scoring": None, "cv": None}
     )
+
+
+@scenario
+def scores_of_the_training_rows():
+    options = {"return_train_score": True}
+    grid = {"mlp__alpha": ALPHAS, "mlp__hidden_layer_sizes": [(4,), ()]}
+    return Scenario(scaled(), grid, [4, 4], options=options)
 
 
 @scenario
