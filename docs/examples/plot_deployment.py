@@ -150,9 +150,9 @@ titles = ["size of the pickle, kB", "one row, µs", f"{len(many)} rows, ms"]
 columns = np.transpose(list(table.values()))
 for ax, title, values in zip(axes, titles, columns, strict=True):
     bars = ax.barh(list(table), values, color=[f"C{i}" for i in range(len(table))])
-    ax.bar_label(bars, fmt="%.3g", padding=3)
+    ax.bar_label(bars, fmt=lambda v: f"{v:.0f}" if v > 99 else f"{v:.3g}", padding=3)
     ax.set_title(title)
-    ax.margins(x=0.18)
+    ax.margins(x=0.2)
 axes[0].invert_yaxis()
 fig.suptitle("The same predictions, a smaller model")
 plt.show()

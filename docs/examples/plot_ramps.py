@@ -77,5 +77,5 @@ for n_bins, model in models.items():
     label = f"{n_bins} bins" if n_bins else "without ramps"
     axes[1].plot(grid, model.predict(grid[:, np.newaxis]), linewidth=2, label=label)
 axes[1].set(xlabel="x", ylabel="y", ylim=(-2.5, 3), title="networks of 50 units")
-axes[1].legend()
+axes[1].legend(loc="upper left")
 plt.show()

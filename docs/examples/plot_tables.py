@@ -202,7 +202,7 @@ for k, (table, _) in enumerate(pairs):
     )
 axes[0].axvline(1, color="k", linewidth=0.8)
 axes[0].set(xscale="log", xlabel="test loss / loss of scikit-learn's default MLP")
-ticks = [0.25, 0.5, 1, 2, 4, 8]
+ticks = [0.06, 0.125, 0.25, 0.5, 1, 2, 4, 8]
 axes[0].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
 axes[0].minorticks_off()
 axes[0].set_yticks(rows, list(WAYS))

@@ -55,7 +55,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine'}, \
             default='constant'
         Schedule of the learning rate, for all stochastic solvers: constant;
-        `learning_rate_init` / (rows seen + 1)^`power_t`; divided by 5 each time
+        `learning_rate_init / (rows seen + 1)**power_t`; divided by 5 each time
         patience ends, until 1e-6; half a cosine from `learning_rate_init` to 0 over
         `max_iter` epochs, after a linear warm-up of 5 % of the steps. (scikit-learn
         ignores it with 'adam'.)
