@@ -1,9 +1,11 @@
 """Data of a fit or prediction as arrays, and the errors about what is wrong there."""
 
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import is_classifier
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import validate_data
 
@@ -39,16 +41,17 @@ def checked_rows(
     suffix : str
         Completes the names of X, y and sample_weight in errors.
     """
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        multi_output=True,
-        y_numeric=y_numeric,
-        dtype=dtype,
-        reset=reset,
-    )
+    with _remedies(estimator, X):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            y_numeric=y_numeric,
+            dtype=dtype,
+            reset=reset,
+        )
     if sparse.issparse(X):
         X = X.tocsr()
     if sparse.issparse(y):
@@ -60,6 +63,34 @@ def checked_rows(
             sample_weight, X.shape[0], np.float64, "sample_weight" + suffix
         )
     return X, y, sample_weight
+
+
+@contextmanager
+def _remedies(estimator, X):
+    """Add to an error about text or missing values in X what takes them."""
+    try:
+        yield
+    except ValueError as error:
+        name = "MLPClassifierCV" if is_classifier(estimator) else "MLPRegressorCV"
+        table = f"take skl2.model_selection.{name}, which"
+        if "Input X contains NaN" in str(error):
+            remedy = f"Fill them with a SimpleImputer, or {table} does so."
+        elif "could not convert" in str(error) and np.asarray(X).dtype.kind in "OUS":
+            remedy = (
+                f"X has columns that are no numbers{_text_columns(X)}: encode them "
+                f"with a OneHotEncoder in a ColumnTransformer, or {table} does so."
+            )
+        else:
+            raise
+        raise ValueError(f"{error}\n{remedy}") from error
+
+
+def _text_columns(X):
+    """Names of the columns of a pandas frame that are no numbers, for an error."""
+    if not hasattr(X, "select_dtypes"):
+        return ""
+    names = X.select_dtypes(exclude=["number", "bool"]).columns
+    return f" ({', '.join(map(str, names))})" if len(names) else ""
 
 
 def rows_to_predict(estimator, X):

@@ -47,7 +47,7 @@ def make_splits(cv, X, y, classifier, random_state, **split_params):
     Raises
     ------
     ValueError
-        If a part of a split is empty.
+        If a part of a split is empty, or if there are more folds than rows.
     """
     if cv is not None and not isinstance(cv, Integral):
         splitter = check_cv(cv, y, classifier=classifier)
@@ -61,6 +61,11 @@ def make_splits(cv, X, y, classifier, random_state, **split_params):
     n_rows = count_rows(X)
     holdout = cv is None and n_rows >= HOLDOUT_ROWS
     n_folds = N_FOLDS if cv is None else cv
+    if n_folds > n_rows:
+        raise ValueError(
+            f"cv={cv} makes {n_folds} folds, but X has fewer rows: n_samples={n_rows}. "
+            f"Give more rows, or cv from 2 to n_samples."
+        )
     strata = _strata(y, classifier, n_folds)
     if holdout:
         kind = ShuffleSplit if strata is None else StratifiedShuffleSplit

@@ -427,11 +427,12 @@ class BaseTableEstimator(
         if issparse(y):
             y = y.toarray()
         numbers = isinstance(self, RegressorMixin)
+        if _has_missing(y):
+            raise ValueError("y contains None or NaN: leave out rows without a target.")
         y = check_array(
             y,
             ensure_2d=False,
             dtype="numeric" if numbers else None,
-            ensure_all_finite=numbers or "allow-nan",
             input_name="y",
         )
         if y.ndim == 2 and y.shape[1] == 1:
@@ -481,6 +482,15 @@ class BaseTableEstimator(
                 "trained as the search promised. Look for rows of extreme values in X "
                 "or y, or search by another `scoring`."
             )
+
+
+def _has_missing(y):
+    """Whether a target is None, NaN or pandas' NA."""
+    if hasattr(y, "isna"):
+        return bool(np.any(y.isna()))
+    # A list of strings and NaN would become strings, "nan" among them.
+    y = np.asarray(y, dtype=object if isinstance(y, list) else None)
+    return y.dtype == object and any(v is None or v != v for v in y.flat)
 
 
 def _first_scores(search, n_splits):

@@ -9,7 +9,7 @@ import sklearn
 from numpy.testing import assert_array_equal
 from sklearn.utils.validation import validate_data
 
-from skl2 import MLPRegressor
+from skl2 import MLPClassifier, MLPRegressor
 from skl2._estimators.checks import (
     FEW_NUMBERS,
     FLOATS,
@@ -35,6 +35,26 @@ def test_numbers_are_used_as_they_are(dtype):
     found, _, _ = checked(data)
     assert found.dtype == dtype
     assert np.shares_memory(found, data)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_errors_about_values_of_X_say_what_takes_them(kind):
+    y, other = np.arange(20) % 2, rf"skl2\.model_selection\.{kind.__name__}CV"
+    missing = np.where(X > 2, np.nan, X)
+    with pytest.raises(ValueError, match=f"(?s)X contains NaN.*Imputer.*{other}"):
+        kind().fit(missing, y)
+    words = np.where(X > 0, "high", "low")
+    for text in (words, words.astype(object)):
+        with pytest.raises(ValueError, match=f"(?s)no numbers: .*Encoder.*{other}"):
+            kind().fit(text, y)
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"age": X[:, 0], "town": words[:, 0]})
+    frame["job"] = pd.Categorical(words[:, 1])
+    with pytest.raises(ValueError, match=rf"\(town, job\): .*{other}"):
+        kind().fit(frame, y)
+    # Where y is at fault, X is not blamed.
+    with pytest.raises(ValueError, match="(?s)^(?!.*no numbers)"):
+        MLPRegressor().fit(X, words[:, 0])
 
 
 @pytest.mark.parametrize("container", [sp.csr_matrix, sp.csr_array])

@@ -76,6 +76,12 @@ def test_rows_are_drawn(classifier):
     assert_array_equal(draw_rows(y, 1000, classifier, 0), np.arange(1000))
 
 
+@pytest.mark.parametrize(("cv", "n_rows"), [(None, 1), (None, 4), (3, 2)])
+def test_more_folds_than_rows_are_an_error_that_names_cv(cv, n_rows):
+    with pytest.raises(ValueError, match=f"cv={cv} .*n_samples={n_rows}.*Give more"):
+        make_splits(cv, np.zeros((n_rows, 1)), np.arange(n_rows), False, 0)
+
+
 @pytest.mark.parametrize("cv", [2, 7, np.int64(3)])
 def test_an_int_is_so_many_shuffled_folds(cv):
     y = np.repeat([0, 1], 35)

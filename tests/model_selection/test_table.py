@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_matrix
@@ -131,6 +132,22 @@ def test_wrong_parameters_are_named(kind, params):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=next(iter(params))):
         kind(**QUICK | params).fit(X, y)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None, pd.NA])
+def test_missing_labels_are_an_error_about_y(missing):
+    X, y = mixed()
+    labels = y.astype(object)
+    labels[3] = missing
+    kinds = [pd.Series] if missing is pd.NA else [np.asarray, list, pd.Series]
+    for kind in kinds:
+        with pytest.raises(ValueError, match="y contains None or NaN: leave out"):
+            MLPClassifierCV(**QUICK).fit(X, kind(labels))
+    codes = np.where(y == "yes", 1.0, 0.0)
+    codes[3] = np.nan
+    for kind in (MLPClassifierCV, MLPRegressorCV):
+        with pytest.raises(ValueError, match="y contains NaN"):
+            kind(**QUICK).fit(X, codes)
 
 
 def test_weights_leave_rows_out_of_the_loss():
