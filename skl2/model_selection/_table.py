@@ -50,6 +50,7 @@ from skl2.model_selection._table_columns import (
 from skl2.model_selection._table_pieces import cut, fit_in_pieces
 from skl2.model_selection._table_plan import (
     FEWER_FOLDS,
+    LEAST_FOLD,
     LEAST_GAIN,
     LONGER_ALPHAS,
     SEARCH_ROWS,
@@ -189,7 +190,7 @@ class BaseTableEstimator(
         if self.cv is None:
             folds = folds[: plan.n_folds]
         search = self._search(template, plan, folds, seed)
-        if self.cv is None and len(folds) > 1:
+        if len(plan.candidates) > plan.n_refine and _first_is_telling(folds):
             self._screen(search, X, y, weights)
         self.search_ = search.fit(X, y, **weights)
         n_networks = self.n_estimators
@@ -302,10 +303,7 @@ class BaseTableEstimator(
         return search.set_callbacks(*callbacks) if callbacks else search
 
     def _screen(self, search, X, y, weights):
-        """Leave the candidates to a search that are best at a look on its first fold.
-
-        A fold of the user's own `cv` may have one row only: there all are searched.
-        """
+        """Leave the candidates to a search that are best at a look on its first fold."""
         first = clone(search).set_params(cv=search.cv[:1], n_refine=0)
         if self.max_time is not None:
             began = monotonic()
@@ -344,11 +342,10 @@ class BaseTableEstimator(
             param_grid=None,
             alphas=[best[name] * share for share in LONGER_ALPHAS],
         )
-        asked = [first.cv]
-        if self.cv is None and first.n_splits_ > 1:
-            # Where longer training does harm, the first fold mostly says so. A fold of
-            # the user's may have one row only: all of them are asked.
-            asked = [first.cv[:1], first.cv[:FEWER_FOLDS]]
+        asked = [first.cv if self.cv is not None else first.cv[:FEWER_FOLDS]]
+        if _first_is_telling(first.cv):
+            # Where longer training does harm, the first fold mostly says so.
+            asked.insert(0, first.cv[:1])
         for folds in asked:
             search.set_params(cv=folds)
             with catch_warnings():
@@ -491,6 +488,15 @@ def _has_missing(y):
     # A list of strings and NaN would become strings, "nan" among them.
     y = np.asarray(y, dtype=object if isinstance(y, list) else None)
     return y.dtype == object and any(v is None or v != v for v in y.flat)
+
+
+def _first_is_telling(folds):
+    """Whether there are several folds, and the first one has enough rows for a look.
+
+    A fold of a `cv` of the user's own may have one row only.
+    """
+    train, test = folds[0]
+    return len(folds) > 1 and len(test) >= LEAST_FOLD * (len(train) + len(test))
 
 
 def _first_scores(search, n_splits):

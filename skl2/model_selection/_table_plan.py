@@ -22,6 +22,8 @@ SOME_COLUMNS = 40
 # question whether to train longer they always are.
 FEWER_FOLDS_ROWS = 500
 FEWER_FOLDS = 3
+# Share of the rows from which one fold of several is enough for a look.
+LEAST_FOLD = 0.05
 # λs of the longer training, as shares of the one chosen before: what is trained longer
 # may need less of a penalty.
 LONGER_ALPHAS = (0.1, 0.1**0.5, 1.0)

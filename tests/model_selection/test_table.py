@@ -288,7 +288,11 @@ def test_the_first_fold_says_which_candidates_are_searched(max_time):
     found = searched(reg)
     plan = make_plan(*X.shape, 2)
     assert len(found) == plan.n_refine < len(plan.candidates)
-    # A `cv` of the user's is asked about all candidates.
+    # Folds of the user's are looked at as well, unless they have a row or two.
+    assert set(searched(MLPRegressorCV(**params, cv=reg.search_.cv))) == set(found)
+    tiny = [(train, test[:2]) for train, test in reg.search_.cv[:2]]
+    assert set(searched(MLPRegressorCV(**params, cv=tiny))) == set(plan.candidates)
+    # Of one split there is no first fold to look at.
     alone = searched(MLPRegressorCV(**params, cv=reg.search_.cv[:1]))
     assert set(alone) == set(plan.candidates)
     assert set(found) == set(alone[: plan.n_refine])
