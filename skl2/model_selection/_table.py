@@ -303,7 +303,7 @@ class BaseTableEstimator(
         return search.set_callbacks(*callbacks) if callbacks else search
 
     def _screen(self, search, X, y, weights):
-        """Leave the candidates to a search that are best at a look on its first fold."""
+        """Leave those candidates to a search that do best on its first fold."""
         first = clone(search).set_params(cv=search.cv[:1], n_refine=0)
         if self.max_time is not None:
             began = monotonic()

@@ -267,35 +267,40 @@ def test_folds_by_the_number_of_rows(n_rows, n_folds):
     assert {len(held_out) for _, held_out in reg.search_.cv} <= {n_rows // 5, 100}
 
 
+def searched(cv, **params):
+    """A fit, and the candidates of its search, the best first."""
+    rng = np.random.RandomState(0)
+    X = rng.rand(60, 2)
+    y = X[:, 0] + 0.1 * rng.standard_normal(60)
+    reg = MLPRegressorCV(alphas=[0.1], n_estimators=1, cv=cv, random_state=0, **params)
+    results = reg.fit(X, y).search_.cv_results_
+    order = np.argsort(results["rank_test_score"], kind="stable")
+    names = "columns__numeric__n_bins", "network__hidden_layer_sizes"
+    found = [
+        tuple(results["params"][i][f"regressor__{name}"] for name in names)
+        for i in order
+    ]
+    return reg, found
+
+
 @pytest.mark.parametrize("max_time", [None, 1e6])
 def test_the_first_fold_says_which_candidates_are_searched(max_time):
-    rng = np.random.RandomState(0)
-    X = rng.rand(120, 2)
-    y = X[:, 0] + 0.1 * rng.standard_normal(120)
-    params = {"alphas": [0.1], "n_estimators": 1, "random_state": 0}
-
-    def searched(reg):
-        """The candidates of the search, the best first."""
-        results = reg.fit(X, y).search_.cv_results_
-        order = np.argsort(results["rank_test_score"], kind="stable")
-        names = "columns__numeric__n_bins", "network__hidden_layer_sizes"
-        return [
-            tuple(results["params"][i][f"regressor__{name}"] for name in names)
-            for i in order
-        ]
-
-    reg = MLPRegressorCV(**params, max_time=max_time)
-    found = searched(reg)
-    plan = make_plan(*X.shape, 2)
+    reg, found = searched(None, max_time=max_time)
+    plan = make_plan(60, 2, 2)
     assert len(found) == plan.n_refine < len(plan.candidates)
-    # Folds of the user's are looked at as well, unless they have a row or two.
-    assert set(searched(MLPRegressorCV(**params, cv=reg.search_.cv))) == set(found)
-    tiny = [(train, test[:2]) for train, test in reg.search_.cv[:2]]
-    assert set(searched(MLPRegressorCV(**params, cv=tiny))) == set(plan.candidates)
     # Of one split there is no first fold to look at.
-    alone = searched(MLPRegressorCV(**params, cv=reg.search_.cv[:1]))
+    _, alone = searched(reg.search_.cv[:1], max_time=max_time)
     assert set(alone) == set(plan.candidates)
     assert set(found) == set(alone[: plan.n_refine])
+
+
+def test_a_first_fold_of_few_rows_says_nothing():
+    folds = list(KFold(3).split(np.zeros(60)))
+    tiny = [(train, test[:2]) for train, test in folds]
+    plan = make_plan(60, 2, 2)
+    for cv, n_candidates in [(folds, plan.n_refine), (tiny, len(plan.candidates))]:
+        _, found = searched(cv, max_time=1e6)
+        assert len(found) == n_candidates
 
 
 def test_verbose_and_callbacks_tell_of_the_search(capsys):
