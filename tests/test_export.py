@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 from helpers import fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import neural_network
@@ -137,6 +138,9 @@ def test_a_converted_network_trains_on_as_the_original(problem, method):
 @pytest.mark.parametrize("problem", TRAINED_ON)
 def test_every_kind_of_converted_network_trains_on(problem, params):
     kind, y = PROBLEMS[problem]
+    old = sklearn.__version__.startswith("1.6.")
+    if old and "early_stopping" in params and y.dtype.kind == "U":
+        pytest.skip("scikit-learn 1.6 can't stop early on classes that are strings")
     params = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0} | params
     ours = kind(**params).fit(X, y)
     exported = to_sklearn(ours)
