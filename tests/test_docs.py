@@ -120,7 +120,13 @@ def test_there_are_examples():
     assert sum(map(len, map(shown_output, PAGES))) >= 3
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def page_to_run(page):
+    """A page as a row of parametrize; those of large packages run with the oracles."""
+    large = {"distributed", "torch"} & set(required("\n".join(blocks(page))))
+    return pytest.param(page, marks=[pytest.mark.oracle] if large else [], id=page.stem)
+
+
+@pytest.mark.parametrize("page", [page_to_run(page) for page in PAGES])
 def test_examples_run(page, files, capsys):
     code = "\n".join(blocks(page))
     for module in required(code):

@@ -273,7 +273,8 @@ class Locked(StandardScaler):
 def test_a_model_that_does_not_pickle_is_kept():
     def make():
         pipeline = scaled()
-        return alpha_search(pipeline.set_params(scale=Locked()), refit=False)
+        pipeline.set_params(scale=Locked())
+        return alpha_search(pipeline, alphas=[1.0, 10.0], refit=False)
 
     ours, theirs = (fitted(make, IRIS, {}, n)[0] for n in (2, 1))
     assert len(ours.held_out_) == 3
