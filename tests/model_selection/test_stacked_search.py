@@ -10,7 +10,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from types import SimpleNamespace
 
 import joblib
@@ -843,20 +843,30 @@ BACKENDS = {
 }
 
 
+GRID_FOR_BACKENDS = [
+    {"mlp__alpha": [*ALPHAS, 1000.0]},
+    {"mlp__solver": ["lbfgs"], "mlp__alpha": [-1.0, 1.0]},
+]
+OPTIONS_FOR_BACKENDS = {"cv": 3, "scoring": "neg_log_loss", "error_score": np.nan}
+
+
+@cache
+def searched_by_scikit_learn():
+    search = GridSearchCV(scaled(), GRID_FOR_BACKENDS, **OPTIONS_FOR_BACKENDS)
+    return search.fit(X_iris, y_iris)
+
+
 @pytest.mark.parametrize("options, config", BACKENDS.values(), ids=BACKENDS)
 def test_same_on_every_backend(options, config, trainings, two_threads, monkeypatch):
     # Small enough for a test, large enough for two workers.
     monkeypatch.setattr("skl2._engine.threads.THREADED_PASS", 0)
-    grid = [
-        {"mlp__alpha": [*ALPHAS, 1000.0]},
-        {"mlp__solver": ["lbfgs"], "mlp__alpha": [-1.0, 1.0]},
-    ]
-    fit = {"cv": 3, "scoring": "neg_log_loss", "error_score": np.nan}
-    theirs = GridSearchCV(scaled(), grid, **fit).fit(X_iris, y_iris)
+    theirs = searched_by_scikit_learn()
     trainings.clear()
     assert blas_threads() == {2}
     with joblib.parallel_config(**config) if config else warnings.catch_warnings():
-        ours = StackedGridSearchCV(scaled(), grid, **fit, **options)
+        ours = StackedGridSearchCV(
+            scaled(), GRID_FOR_BACKENDS, **OPTIONS_FOR_BACKENDS, **options
+        )
         ours.fit(X_iris, y_iris)
     assert blas_threads() == {2}
     assert_same_search(ours, theirs)
@@ -1126,10 +1136,10 @@ def accuracy(estimator, X, y, sample_weight=None):
     return estimator.score(X, y, sample_weight)
 
 
-@pytest.mark.parametrize("scoring", [None, "loss", "neg_log_loss", accuracy])
-def test_stacks_with_early_stopping_go_to_processes_that_pickle_by_name(scoring):
-    mlp = Classifier(early_stopping=True, scoring=scoring, class_weight="balanced")
-    options = {"param_grid": {"alpha": ALPHAS[:2]}, "cv": 2}
+def test_stacks_with_early_stopping_go_to_processes_that_pickle_by_name():
+    mlp = Classifier(early_stopping=True, class_weight="balanced")
+    scorings = [None, "loss", "neg_log_loss", accuracy]
+    options = {"param_grid": {"alpha": ALPHAS[:2], "scoring": scorings}, "cv": 2}
     with joblib.parallel_config(backend="multiprocessing", n_jobs=2):
         ours = StackedGridSearchCV(mlp, **options).fit(X_iris, y_iris)
     assert_same_search(ours, GridSearchCV(mlp, **options).fit(X_iris, y_iris))
