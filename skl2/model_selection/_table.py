@@ -43,6 +43,7 @@ from skl2.model_selection._table_average import average_pipelines, in_units
 from skl2.model_selection._table_columns import (
     NUMERIC,
     categorical_columns,
+    check_types,
     count_ramped,
     is_table,
     make_columns,
@@ -142,6 +143,7 @@ class BaseTableEstimator(
 
     def _fit(self, X, y, sample_weight):
         categorical = categorical_columns(X, self.categorical_features)
+        check_types(X, categorical)
         n_ramped = count_ramped(X, categorical)
         n_rows, n_columns = X.shape
         plan = make_plan(

@@ -1,9 +1,12 @@
 """The columns of a table: which are categories, and how each kind is encoded."""
 
+from numbers import Number
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
-from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder
 
 from skl2.preprocessing import FEW_VALUES, PiecewiseLinearEncoder
 
@@ -13,6 +16,8 @@ NUMERIC, CATEGORICAL = "numeric", "categorical"
 # values in fewer rows have no input of their own: one training row with a missing value
 # gave a test row like it a log-loss of 51.
 RARE = 5
+# What the names of types begin with that are neither numbers nor categories.
+TIMES = ("date", "time", "duration", "period", "interval")
 # Columns of a categorical column at most; the most frequent categories have their own.
 MAX_CATEGORIES = 50
 
@@ -93,6 +98,40 @@ def _is_category(dtype):
     return name.startswith(kinds)
 
 
+def check_types(X, categorical):
+    """Raise a TypeError for a column of a DataFrame that cannot be encoded.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    categorical : ndarray of bool, shape (n_features,)
+    """
+    if not is_table(X):
+        return
+    for name, dtype, is_category in zip(
+        X.columns, _dtypes(X), categorical, strict=True
+    ):
+        if str(dtype).lower().startswith(TIMES):
+            raise TypeError(
+                f"Column {name!r} of X has the type {dtype}, which is neither a number "
+                "nor a category: make numbers of it, such as year, month and day of "
+                "the week, or leave it out."
+            )
+        if is_category and str(dtype) == "object":
+            _check_object_column(name, X[name])
+
+
+def _check_object_column(name, column):
+    """Raise a TypeError if some categories are strings and others are not."""
+    values = (v for v in column if isinstance(v, str | Number) and v == v)
+    kinds = {isinstance(value, str) for value in values}
+    if len(kinds) > 1:
+        raise TypeError(
+            f"Column {name!r} of X is a category and holds strings and other values: "
+            "make strings of all, such as by .astype(str), or numbers."
+        )
+
+
 def count_ramped(X, categorical):
     """Number of numeric columns that have more than 10 distinct values, at a look.
 
@@ -144,5 +183,23 @@ def make_columns(X, categorical):
             sparse_output=False,
             dtype=np.float32,
         )
+        if _has_own_missing_value(X, categorical):
+            plain = FunctionTransformer(_with_nan, feature_names_out="one-to-one")
+            one_hot = make_pipeline(plain, one_hot)
         transformers.append((CATEGORICAL, one_hot, np.flatnonzero(categorical)))
     return ColumnTransformer(transformers, sparse_threshold=0.0)
+
+
+def _has_own_missing_value(X, categorical):
+    """Whether pandas marks missing categories by NA, which encoders do not know."""
+    if not hasattr(X, "iloc"):
+        return False
+    return any(
+        is_category and str(dtype).startswith("string")
+        for dtype, is_category in zip(_dtypes(X), categorical, strict=True)
+    )
+
+
+def _with_nan(X):
+    """Columns of a pandas DataFrame as objects, NaN where a value is missing."""
+    return X.astype(object).where(X.notna(), np.nan)

@@ -1,6 +1,8 @@
 """Which columns of a table are categories, and how each kind is encoded."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from tables import QUICK, mixed
 
@@ -71,3 +73,39 @@ def test_names_need_a_table():
     X, y = mixed()
     with pytest.raises(ValueError, match="X has no column names"):
         MLPClassifierCV(**QUICK, categorical_features=["town"]).fit(X.to_numpy(), y)
+
+
+TIMES = pd.date_range("2020-01-01", periods=120)
+
+
+@pytest.mark.parametrize(
+    "column, words",
+    [
+        (TIMES, "'extra' of X has the type datetime64.*year, month"),
+        (TIMES - TIMES[0], "'extra' of X has the type timedelta64"),
+        (TIMES.to_period("D"), r"'extra' of X has the type period\[D\]"),
+        (["a", 1, None, np.nan] * 30, "'extra' of X .* strings and other values"),
+    ],
+)
+def test_columns_that_cannot_be_encoded_are_named(column, words):
+    X, y = mixed()
+    with pytest.raises(TypeError, match=words):
+        MLPClassifierCV(**QUICK).fit(X.assign(extra=column), y)
+
+
+def test_times_of_polars_are_named():
+    X, y = mixed()
+    X = pl.DataFrame({"age": X["age"].to_numpy(), "day": TIMES.to_numpy()})
+    with pytest.raises(TypeError, match="'day' of X has the type Datetime"):
+        MLPClassifierCV(**QUICK).fit(X, y)
+
+
+def test_strings_that_are_missing():
+    X, y = mixed()
+    X["job"] = X["job"].astype(object).where(X["age"] > 30, np.nan)
+    expected = MLPClassifierCV(**QUICK).fit(X, y).predict_proba(X)
+    strings = X.astype({"job": "string"})
+    assert strings["job"].isna().sum() > 5
+    clf = MLPClassifierCV(**QUICK).fit(strings, y)
+    assert (clf.predict_proba(strings) == expected).all()
+    assert "categorical__job_nan" in clf.pipeline_[0].get_feature_names_out()
