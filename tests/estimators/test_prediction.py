@@ -7,13 +7,13 @@ import copy
 import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from helpers import DTYPES, covering, fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectFromModel
@@ -195,19 +195,31 @@ def test_a_prediction_leaves_nothing_in_the_model(name):
 SPARSE = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "random_state": 0}
 
 
-def selected(penalty, alpha=12.0, ratio=0.5, wrap=None, **options):
-    """(inputs kept, inputs in use, warnings of the threshold) of SelectFromModel."""
+@cache
+def to_select_from(wrap, **params):
+    """A fitted network, perhaps in something around it, and its data."""
     rng = np.random.RandomState(0)
     data = rng.standard_normal((200, 8))
     y = data[:, :4] @ [3.0, 2.0, 1.0, 0.5]
-    model = MLPRegressor(penalty=penalty, alpha=alpha, l1_ratio=ratio, **SPARSE)
-    own = fit_quietly(clone(model), data, y)
-    selector = SelectFromModel(model if wrap is None else wrap(model), **options)
+    model = MLPRegressor(**params, **SPARSE)
+    return fit_quietly(model if wrap is None else wrap(model), data, y), data, y
+
+
+def selected(penalty, alpha=12.0, ratio=0.5, wrap=None, **options):
+    """(inputs kept, inputs in use, warnings of the threshold) of SelectFromModel."""
+    params = {"penalty": penalty, "alpha": alpha, "l1_ratio": ratio}
+    own, _, _ = to_select_from(None, **params)
+    model, data, y = to_select_from(wrap, **params)
+    # The default threshold is asked of a fit as well.
+    prefit = "threshold" in options
+    selector = SelectFromModel(model, prefit=prefit, **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         own.feature_importances_.sum()
         assert not [w for w in caught if w.category is UserWarning]
-        kept = selector.fit(data, y).transform(data).shape[1]
+        if not prefit:
+            selector.fit(data, y)
+        kept = selector.transform(data).shape[1]
     found = [str(w.message) for w in caught if w.category is UserWarning]
     return kept, np.count_nonzero(own.feature_importances_), found
 
