@@ -26,13 +26,14 @@ def average_pipelines(pipelines, n_networks):
         Its network has weights of float64, and the parameters of the deepest.
     """
     widest = max(pipelines, key=lambda pipeline: pipeline[-1].n_features_in_)
-    columns = list(widest[0].get_feature_names_out())
+    names = widest[0].get_feature_names_out()
+    columns = {name: number for number, name in enumerate(names)}
     n_hidden = max(len(pipeline[-1].coefs_) for pipeline in pipelines) - 1
     width = _narrowest_block(pipelines)
     networks = []
     weights = []
     for pipeline, n in zip(pipelines, n_networks, strict=True):
-        place = [columns.index(name) for name in pipeline[0].get_feature_names_out()]
+        place = [columns[name] for name in pipeline[0].get_feature_names_out()]
         for coefs, intercepts in _parts(pipeline[-1], n_hidden, width):
             coefs, intercepts = embed(coefs, intercepts, place, len(columns))
             networks.append(lift(coefs, intercepts, n_hidden))
