@@ -457,9 +457,10 @@ def _value_counts(column):
     Wide tables have columns of few rows, for which its overhead is most of the time.
     """
     values = np.sort(column)
-    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
-    bounds = np.concatenate([[0], changes, [len(values)]])
-    return values[bounds[:-1]], bounds[1:] - bounds[:-1]
+    first = np.ones(len(values), dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    starts = np.append(np.flatnonzero(first), len(values))
+    return values[first], starts[1:] - starts[:-1]
 
 
 def _distributions(column, sample_weight, min_missing):
