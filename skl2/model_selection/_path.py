@@ -249,7 +249,7 @@ def regularization_path(
 
 
 def _walk(template, problem, members, alphas):
-    """The weights of all networks at each λ, each fit from those of the one before.
+    """Train all networks at each λ, from their weights at the λ before.
 
     Returns
     -------

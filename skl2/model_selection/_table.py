@@ -17,6 +17,7 @@ from sklearn.base import (
     is_classifier,
 )
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 from sklearn.utils import (
     check_array,
@@ -164,7 +165,11 @@ class BaseTableEstimator(
         # Splits of the user's are of all rows.
         searched = (X, y, weights) if rows is None else sample
         # Routing hands the weights to the encoder, the network and the scorer.
-        with config_context(enable_metadata_routing=bool(weights)):
+        with config_context(enable_metadata_routing=bool(weights)), catch_warnings():
+            # L-BFGS may end before a linear model has converged: the user cannot change
+            # that, and rows held out say what the model is worth.
+            for end in ("lbfgs failed to converge", ".* fits of the search reached"):
+                filterwarnings("ignore", end, ConvergenceWarning)
             if weights:
                 _request_weights(template)
             best = self._best(template, plan, searched, seed)

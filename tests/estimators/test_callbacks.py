@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks hear of every epoch; verbose prints a line."""
+"""scikit-learn's callbacks are called at every epoch; verbose prints a line."""
 
 import numpy as np
 import pytest
@@ -172,7 +172,7 @@ def test_in_a_stacked_search_results_are_the_same(Estimator):
     assert_array_equal(
         search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"]
     )
-    # The stack's epochs belong to no candidate: those of the refit are heard of.
+    # Epochs of a stack belong to no candidate, those of the refit to one.
     assert recorder.begun.count((Estimator.__name__, "epoch")) == 6
 
 

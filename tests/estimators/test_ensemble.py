@@ -702,7 +702,7 @@ def test_candidates_share_stacks_and_networks(problem, monkeypatch):
     model, y = make(problem)
     grid = {"n_estimators": [2, 4], "alpha": [0.1, 10.0]}
     fit_quietly(StackedGridSearchCV(model, grid, cv=2, refit=False), X, y)
-    # Two networks of four are those of the smaller ensemble.
+    # The smaller ensemble is two of the four networks: they are trained once.
     assert trained == [8, 8]
 
 

@@ -303,6 +303,17 @@ def test_a_first_fold_of_few_rows_says_nothing():
         assert len(found) == n_candidates
 
 
+def test_no_warning_of_linear_models_that_have_not_converged():
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((150, 4))
+    y = rng.poisson(np.exp(1 + X @ [0.5, -0.3, 0.2, 0]))
+    params = {"hidden_layer_sizes": (), "n_bins": 4, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        reg = MLPRegressorCV("poisson", **params).fit(X, y)
+    assert reg.pipeline_[-1].solver == "lbfgs"
+
+
 def test_verbose_and_callbacks_tell_of_the_search(capsys):
     pytest.importorskip("sklearn.callback")
     X, y = mixed()
