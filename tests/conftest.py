@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import gc
 import os
 import signal
 import threading
@@ -14,3 +15,11 @@ def pytest_configure(config):
     # A shell makes what it runs in the background deaf to Ctrl-C, which tests send.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Imports and collected tests live to the end, so the garbage collector, which would
+    # visit all of them many times, starts after them.
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    gc.freeze()
+    gc.enable()

@@ -1,8 +1,12 @@
 """What tests of several folders share: objectives, stacks, penalties, threads."""
 
+import json
+import subprocess
+import sys
 import threading
 import warnings
 from collections import Counter
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
@@ -12,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.estimator_checks import check_estimator
 from threadpoolctl import threadpool_info
 
+import skl2
 from skl2._engine.data import TrainingSet
 from skl2._engine.losses import (
     AbsoluteError,
@@ -251,3 +256,25 @@ def in_a_thread(function):
     thread = threading.Thread(target=function)
     thread.start()
     thread.join()
+
+
+@cache
+def modules_of_a_new_interpreter():
+    """What a new interpreter has imported after each of these expressions, by them."""
+    code = """
+import json
+import sys
+
+import skl2
+
+found = {}
+for expression in ["skl2", *sys.argv[1:]]:
+    eval(expression)
+    found[expression] = list(sys.modules)
+print(json.dumps(found))
+"""
+    expressions = [f"skl2.{name}" for name in skl2._MODULES]
+    expressions.append("skl2.model_selection.StackedHalvingGridSearchCV")
+    command = [sys.executable, "-c", code, *expressions]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(ran.stdout)

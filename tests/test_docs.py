@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import modules_of_a_new_interpreter
 from sklearn.datasets import make_classification
 from sklearn.exceptions import ConvergenceWarning
+from tables import QUICK
 
 import skl2
 from skl2 import MLPClassifier, MLPRegressor, model_selection
@@ -28,6 +30,12 @@ MODULES += ["skl2.preprocessing", "skl2.augmentation"]
 # Names without an underscore that are not meant for users.
 INTERNAL = {"skl2.augmentation": {"Augmentation"}}
 
+
+# Pages whose code trains for seconds: `.ci/run recipes` runs them.
+LONG_PAGES = {
+    *("index", "choosing", "compression", "convergence", "from_boosting"),
+    *("regression", "regularizers", "uncertainty"),
+}
 
 # Parameters and attributes whose text differs, since targets do.
 OF_THEIR_OWN = {"early_stopping", "scoring", "n_estimators", "estimators_"}
@@ -56,21 +64,16 @@ def test_classifier_and_regressor_describe_what_they_share_in_the_same_words():
 
 
 def test_modules_are_attributes_that_are_imported_on_first_use():
-    code = """
-import sys
-import skl2
-assert not [name for name in skl2._MODULES if f"skl2.{name}" in sys.modules]
-for name in skl2._MODULES:
-    assert name in dir(skl2)
-    assert getattr(skl2, name) is sys.modules[f"skl2.{name}"]
-try:
-    skl2.nothing
-except AttributeError as error:
-    assert "'skl2' has no attribute 'nothing'" in str(error)
-else:
-    raise AssertionError("skl2.nothing exists")
-"""
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    imported = modules_of_a_new_interpreter()
+    names = {f"skl2.{name}" for name in skl2._MODULES}
+    assert names & set(imported["skl2"]) == set()
+    for name in names:
+        assert name in imported[name]
+        module = getattr(skl2, name.removeprefix("skl2."))
+        assert module is sys.modules[name]
+    assert set(skl2._MODULES) <= set(dir(skl2))
+    with pytest.raises(AttributeError, match="'skl2' has no attribute 'nothing'"):
+        skl2.nothing  # noqa: B018
 
 
 def blocks(page):
@@ -118,12 +121,16 @@ def test_there_are_examples():
     assert len(PAGES) >= 20
     assert sum(map(len, map(blocks, PAGES))) >= 30
     assert sum(map(len, map(shown_output, PAGES))) >= 3
+    assert {page.stem for page in PAGES} >= LONG_PAGES
 
 
 def page_to_run(page):
     """A page as a row of parametrize; those of large packages run with the oracles."""
-    large = {"distributed", "torch"} & set(required("\n".join(blocks(page))))
-    return pytest.param(page, marks=[pytest.mark.oracle] if large else [], id=page.stem)
+    if {"distributed", "torch"} & set(required("\n".join(blocks(page)))):
+        marks = [pytest.mark.oracle]
+    else:
+        marks = [pytest.mark.long] if page.stem in LONG_PAGES else []
+    return pytest.param(page, marks=marks, id=page.stem)
 
 
 @pytest.mark.parametrize("page", [page_to_run(page) for page in PAGES])
@@ -189,8 +196,8 @@ ESTIMATORS = [
     MLPClassifier(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
     MLPClassifier(**SMALL, solver="lbfgs"),
     MLPRegressor(**SMALL, early_stopping=True, batch_norm=True, dropout=0.1),
-    model_selection.MLPClassifierCV((3,), n_estimators=2, alphas=[1.0]),
-    model_selection.MLPRegressorCV(hidden_layer_sizes=(3,), alphas=[1.0]),
+    model_selection.MLPClassifierCV(**QUICK),
+    model_selection.MLPRegressorCV(**QUICK),
     model_selection.AlphaSearchCV(MLPClassifier(**SMALL), alphas=[1.0]),
     model_selection.StackedGridSearchCV(MLPClassifier(**SMALL), GRID),
     model_selection.StackedRandomizedSearchCV(MLPClassifier(**SMALL), GRID, n_iter=1),

@@ -2,14 +2,13 @@
 
 import inspect
 import pickle
-import subprocess
-import sys
 
+from helpers import modules_of_a_new_interpreter
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV
 
-from skl2 import MLPClassifier
+from skl2 import MLPClassifier, model_selection
 from skl2.model_selection import StackedHalvingGridSearchCV
 
 
@@ -23,10 +22,8 @@ def test_it_is_the_search_of_scikit_learn():
 
 
 def test_scikit_learn_is_asked_for_it_on_first_use_only():
-    code = (
-        "import sys; import skl2.model_selection as m; "
-        "name = 'sklearn.experimental.enable_halving_search_cv'; "
-        "assert name not in sys.modules; m.StackedHalvingGridSearchCV; "
-        "assert name in sys.modules; assert 'StackedHalvingGridSearchCV' in dir(m)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    imported = modules_of_a_new_interpreter()
+    name = "sklearn.experimental.enable_halving_search_cv"
+    assert name not in imported["skl2.model_selection"]
+    assert name in imported["skl2.model_selection.StackedHalvingGridSearchCV"]
+    assert "StackedHalvingGridSearchCV" in dir(model_selection)
