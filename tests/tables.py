@@ -1,7 +1,7 @@
 """What tests of the table estimators share: a table, and parameters that are quick."""
 
 import numpy as np
-import pandas as pd
+import pytest
 
 # Small and quick: one candidate, three λs, two networks.
 QUICK: dict = {
@@ -18,6 +18,7 @@ QUICK: dict = {
 
 def mixed(n_rows=120, seed=0):
     """A table of numbers, a category, a string, a bool and missing values."""
+    pd = pytest.importorskip("pandas")
     rng = np.random.RandomState(seed)
     table = pd.DataFrame(
         {

@@ -1,7 +1,6 @@
 """linear_regime and hidden_activations: against passes written out by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers import ACTIVATION_NAMES, fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
@@ -180,6 +179,7 @@ def test_containers(kind):
 
 
 def test_feature_names():
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcd"))
     plain, model = (
         fitted(),

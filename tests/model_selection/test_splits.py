@@ -1,7 +1,6 @@
 """The folds of a search: shuffled, stratified, fixed."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit, StratifiedKFold
@@ -129,19 +128,24 @@ def test_an_iterator_and_groups():
         np.arange(40),
         np.zeros(40, dtype=int),
         np.array(["a", "b", "b", "c"] * 10),
-        pd.Series(["x", "y"] * 20),
         (np.arange(40) % 2)[:, np.newaxis],
     ],
 )
 @pytest.mark.parametrize("n_copies", [1, 40])
 @pytest.mark.filterwarnings("error")
 def test_rare_classes_do_not_stop_a_split(y, n_copies):
-    if n_copies > 1:
-        copies = pd.concat if hasattr(y, "iloc") else np.concatenate
-        y = copies([y] * n_copies)
+    y = np.concatenate([y] * n_copies)
     found = splits(None, y)
     assert len(found) == (5 if n_copies == 1 else 1)
     assert_partition(found, len(y), {len(y) // 5, -(-len(y) // 5)})
+
+
+def test_labels_in_a_series():
+    labels = np.array(["x", "y"] * 20)
+    series = pytest.importorskip("pandas").Series(labels, index=range(40, 0, -1))
+    for own, expected in zip(splits(None, series), splits(None, labels), strict=True):
+        for rows, expected_rows in zip(own, expected, strict=True):
+            assert_array_equal(rows, expected_rows)
 
 
 @pytest.mark.parametrize(

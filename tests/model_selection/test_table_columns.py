@@ -1,8 +1,6 @@
 """Which columns of a table are categories, and how each kind is encoded."""
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from tables import QUICK, mixed
 
@@ -75,27 +73,32 @@ def test_names_need_a_table():
         MLPClassifierCV(**QUICK, categorical_features=["town"]).fit(X.to_numpy(), y)
 
 
-TIMES = pd.date_range("2020-01-01", periods=120)
+def times():
+    return pytest.importorskip("pandas").date_range("2020-01-01", periods=120)
 
 
 @pytest.mark.parametrize(
     "column, words",
     [
-        (TIMES, "'extra' of X has the type datetime64.*year, month"),
-        (TIMES - TIMES[0], "'extra' of X has the type timedelta64"),
-        (TIMES.to_period("D"), r"'extra' of X has the type period\[D\]"),
-        (["a", 1, None, np.nan] * 30, "'extra' of X .* strings and other values"),
+        (times, "'extra' of X has the type datetime64.*year, month"),
+        (lambda: times() - times()[0], "'extra' of X has the type timedelta64"),
+        (lambda: times().to_period("D"), r"'extra' of X has the type period\[D\]"),
+        (
+            lambda: ["a", 1, None, np.nan] * 30,
+            "'extra' of X .* strings and other values",
+        ),
     ],
 )
 def test_columns_that_cannot_be_encoded_are_named(column, words):
     X, y = mixed()
     with pytest.raises(TypeError, match=words):
-        MLPClassifierCV(**QUICK).fit(X.assign(extra=column), y)
+        MLPClassifierCV(**QUICK).fit(X.assign(extra=column()), y)
 
 
 def test_times_of_polars_are_named():
     X, y = mixed()
-    X = pl.DataFrame({"age": X["age"].to_numpy(), "day": TIMES.to_numpy()})
+    pl = pytest.importorskip("polars")
+    X = pl.DataFrame({"age": X["age"].to_numpy(), "day": times().to_numpy()})
     with pytest.raises(TypeError, match="'day' of X has the type Datetime"):
         MLPClassifierCV(**QUICK).fit(X, y)
 

@@ -1,7 +1,6 @@
 """The networks of a table of many rows, trained piece by piece."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -168,6 +167,7 @@ def test_many_rows(few_are_many, kind, form):
     weight = None
     data = X
     if form == "frame":
+        pd = pytest.importorskip("pandas")
         data = pd.DataFrame(X, columns=list("abc"))
         data["d"] = pd.Categorical(np.arange(len(X)) % 3)
     elif form == "sparse":

@@ -6,7 +6,6 @@ import threading
 from types import SimpleNamespace
 
 import numpy as np
-import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
@@ -40,24 +39,27 @@ def memory(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-table, labels = mixed()
+def polars_table():
+    pl = pytest.importorskip("polars")
+    table = mixed()[0]
+    return pl.DataFrame(table.assign(town=table["town"].astype(str)).to_dict("list"))
+
+
 KINDS = {
-    "array": np.arange(60.0).reshape(20, 3),
-    "float32": np.arange(60, dtype=np.float32).reshape(20, 3),
-    "columns": np.asfortranarray(np.arange(60.0).reshape(20, 3)),
-    "every_other": np.arange(120.0).reshape(20, 6)[:, ::2],
-    "strings": labels,
-    "pandas": table,
-    "polars": pl.DataFrame(
-        table.assign(town=table["town"].astype(str)).to_dict("list")
-    ),
-    "csr": csr_array(np.eye(20)),
+    "array": lambda: np.arange(60.0).reshape(20, 3),
+    "float32": lambda: np.arange(60, dtype=np.float32).reshape(20, 3),
+    "columns": lambda: np.asfortranarray(np.arange(60.0).reshape(20, 3)),
+    "every_other": lambda: np.arange(120.0).reshape(20, 6)[:, ::2],
+    "strings": lambda: np.array(["no", "yes"] * 10),
+    "pandas": lambda: mixed()[0],
+    "polars": polars_table,
+    "csr": lambda: csr_array(np.eye(20)),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_equal_rows_are_asked_for_once(kind, memory):
-    X = KINDS[kind]
+    X = KINDS[kind]()
     call = memory.cache(counted, ignore=["note"])
     rows = np.arange(3, 17)
 
