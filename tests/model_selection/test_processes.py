@@ -37,17 +37,6 @@ def where(seconds):
     return os.getpid()
 
 
-def test_results_are_in_order(warm):
-    results = share_out(lambda task: task**2, list(range(7)), 2)
-    assert results == [i**2 for i in range(7)]
-
-
-def test_this_process_is_one_of_them(warm):
-    assert len(set(share_out(where, [0.1] * 6, 2))) == 2
-    assert os.getpid() in share_out(where, [0.1] * 6, 2)
-    assert set(share_out(where, [0.0] * 3, 1)) == {os.getpid()}
-
-
 def test_nobody_waits_for_a_cold_worker():
     end_workers()
     assert not are_warm(1)
@@ -58,6 +47,17 @@ def test_nobody_waits_for_a_cold_worker():
     woken_pool(1)
     assert are_warm(1)
     assert not are_warm(2)
+
+
+def test_results_are_in_order(warm):
+    results = share_out(lambda task: task**2, list(range(7)), 2)
+    assert results == [i**2 for i in range(7)]
+
+
+def test_this_process_is_one_of_them(warm):
+    assert len(set(share_out(where, [0.1] * 6, 2))) == 2
+    assert os.getpid() in share_out(where, [0.1] * 6, 2)
+    assert set(share_out(where, [0.0] * 3, 1)) == {os.getpid()}
 
 
 def in_worker_only(raise_error):
@@ -82,10 +82,14 @@ def test_an_error_of_a_worker_is_raised(warm):
     assert "In a worker process" in error.value.__notes__[0]
 
 
-def test_a_worker_that_is_killed_ends_the_search(warm):
-    with pytest.raises(RuntimeError, match="terminated|Terminated"):
-        share_out(in_worker_only(lambda: os._exit(1)), [0] * 6, 2)
-    assert len(share_out(where, [0.0] * 3, 2)) == 3
+def test_warnings_and_prints_come_back(warm, capsys):
+    def speak():
+        warnings.warn("heard", UserWarning, stacklevel=1)
+        print("said")
+
+    with pytest.warns(UserWarning, match="heard"):
+        share_out(in_worker_only(speak), [0] * 3, 2)
+    assert "said" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["task", "result"])
@@ -110,14 +114,13 @@ def test_a_broken_pool_is_replaced(warm):
     assert len(set(share_out(where, [0.1] * 4, 2))) == 2
 
 
-def test_warnings_and_prints_come_back(warm, capsys):
-    def speak():
-        warnings.warn("heard", UserWarning, stacklevel=1)
-        print("said")
+# The last test with workers ends them; new ones take two seconds.
 
-    with pytest.warns(UserWarning, match="heard"):
-        share_out(in_worker_only(speak), [0] * 3, 2)
-    assert "said" in capsys.readouterr().out
+
+def test_a_worker_that_is_killed_ends_the_search(warm):
+    with pytest.raises(RuntimeError, match="terminated|Terminated"):
+        share_out(in_worker_only(lambda: os._exit(1)), [0] * 6, 2)
+    assert len(share_out(where, [0.0] * 3, 2)) == 3
 
 
 VALUES = {

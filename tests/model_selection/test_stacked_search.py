@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
-from helpers import blas_threads
+from helpers import blas_threads, covering
 from numpy.testing import assert_array_equal
 from scipy.stats import loguniform
 from searches import (
@@ -54,7 +54,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
-    PowerTransformer,
     StandardScaler,
 )
 from threadpoolctl import threadpool_limits
@@ -72,6 +71,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 rng = np.random.RandomState(0)
+
+
+TWO = [0.1, 10.0]
 
 
 ROWS = rng.permutation(150)[:60]
@@ -185,26 +187,26 @@ def scenario(function):
 
 @scenario
 def bare():
-    return Scenario(Classifier(), {"alpha": ALPHAS}, [4])
+    return Scenario(Classifier(), {"alpha": TWO}, [2])
 
 
 @scenario
 def defaults():
     return Scenario(
-        Classifier(), {"alpha": ALPHAS}, [4], options={"scoring": None, "cv": None}
+        Classifier(), {"alpha": TWO}, [2], options={"scoring": None, "cv": None}
     )
 
 
 @scenario
 def scores_of_the_training_rows():
     options = {"return_train_score": True}
-    grid = {"mlp__alpha": ALPHAS, "mlp__hidden_layer_sizes": [(4,), ()]}
-    return Scenario(scaled(), grid, [4, 4], options=options)
+    grid = {"mlp__alpha": TWO, "mlp__hidden_layer_sizes": [(4,), ()]}
+    return Scenario(scaled(), grid, [2, 2], options=options)
 
 
 @scenario
 def in_a_pipeline():
-    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4])
+    return Scenario(scaled(), {"mlp__alpha": TWO}, [2])
 
 
 @scenario
@@ -215,8 +217,8 @@ def nested_pipelines():
     model = Pipeline([("pca", PCA(2)), ("mlp", Classifier())])
     return Scenario(
         Pipeline([("columns", columns), ("model", model)]),
-        {"model__mlp__alpha": ALPHAS, "model__pca__n_components": [1, 2]},
-        [4, 4],
+        {"model__mlp__alpha": TWO, "model__pca__n_components": [1, 2]},
+        [2, 2],
     )
 
 
@@ -226,47 +228,47 @@ def architectures_and_solvers():
         Classifier(),
         [
             {"hidden_layer_sizes": [(3,), (3, 2), ()], "alpha": [0.1, 1.0]},
-            {"solver": ["sgd", "adamw", "lbfgs"], "alpha": [1.0, 10.0]},
-            {"activation": ["tanh"], "batch_size": [8, 10], "alpha": [1.0, 10.0]},
-            {"max_iter": [2, 3]},
+            {"solver": ["sgd", "lbfgs"], "alpha": [1.0, 10.0]},
+            {"activation": ["tanh"], "batch_size": [8, 10], "alpha": [1.0]},
+            {"solver": ["adamw"], "max_iter": [2, 3]},
         ],
         # L-BFGS is run for each on its own.
-        [2, 2, 2, 2, 2, 1, 1, 2, 2, 1, 1],
+        [2, 2, 2, 2, 1, 1, 1, 1, 1, 1],
     )
 
 
 @scenario
 def all_that_may_differ():
     grids = [
-        {"penalty": ["l2", "l1", None], "alpha": [0.5, 5.0], "random_state": [0, 1]},
+        {"penalty": ["l2", "l1", None], "alpha": [0.5]},
+        {"alpha": [5.0], "random_state": [0, 1]},
         {
             "penalty": ["elasticnet"],
             "l1_ratio": [0.2, 0.7],
             "learning_rate_init": [0.01, 0.1],
         },
     ]
-    return Scenario(Classifier(), grids, [16])
+    return Scenario(Classifier(), grids, [9])
 
 
 @scenario
 def all_that_may_differ_in_adam():
     grids = [
-        {"beta_1": [0.5, 0.8], "alpha": [0.1, 10.0]},
-        {"beta_2": [0.9, 0.99], "epsilon": [1e-6, 1e-2]},
+        {"beta_1": [0.5, 0.8], "alpha": [10.0]},
+        {"beta_2": [0.9], "epsilon": [1e-6, 1e-2]},
     ]
-    return Scenario(Classifier(), grids, [8])
+    return Scenario(Classifier(), grids, [4])
 
 
 @scenario
 def all_that_may_differ_in_sgd():
-    grid = {
-        "solver": ["sgd"],
-        "momentum": [0.0, 0.9],
-        "learning_rate": ["constant", "invscaling", "adaptive"],
-        "nesterovs_momentum": [True, False],
-    }
+    sgd = {"solver": ["sgd"], "momentum": [0.0, 0.9]}
+    grids = [
+        sgd | {"learning_rate": ["constant", "invscaling", "adaptive"]},
+        sgd | {"nesterovs_momentum": [False]},
+    ]
     # Schedule and kind of momentum belong to the stack.
-    return Scenario(Classifier(), grid, [2] * 6)
+    return Scenario(Classifier(), grids, [2] * 4)
 
 
 @scenario
@@ -277,14 +279,14 @@ def alpha_of_each_layer():
 
 @scenario
 def members_that_stop_at_different_epochs():
-    grid = {"alpha": [0.0, 20.0, 400.0], "learning_rate_init": [0.01, 0.3]}
-    return Scenario(Classifier(max_iter=60, tol=0.03, n_iter_no_change=3), grid, [6])
+    grid = {"alpha": [0.0, 400.0], "learning_rate_init": [0.01, 0.3]}
+    return Scenario(Classifier(max_iter=60, tol=0.03, n_iter_no_change=3), grid, [4])
 
 
 @scenario
 def lbfgs():
-    grid = {"penalty": ["l2", "l1"], "alpha": ALPHAS}
-    return Scenario(Classifier(solver="lbfgs", max_iter=15), grid, [1] * 8)
+    grid = {"penalty": ["l2", "l1"], "alpha": TWO}
+    return Scenario(Classifier(solver="lbfgs", max_iter=15), grid, [1] * 4)
 
 
 @scenario
@@ -296,8 +298,8 @@ def early_stopping():
             n_iter_no_change=2,
             max_iter=20,
         ),
-        {"alpha": ALPHAS, "random_state": [0, 1]},
-        [8],
+        {"alpha": TWO, "random_state": [0, 1]},
+        [4],
     )
 
 
@@ -309,15 +311,15 @@ def same_candidate_twice():
 @scenario
 def string_labels():
     y = np.array(["b", "a", "c"], dtype=object)[y_iris]
-    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], y=y)
+    return Scenario(Classifier(), {"alpha": TWO}, [2], y=y)
 
 
 @scenario
 def two_classes():
     return Scenario(
         scaled(penalty="l1"),
-        {"mlp__alpha": ALPHAS},
-        [4],
+        {"mlp__alpha": TWO},
+        [2],
         X=X_cancer,
         y=y_cancer,
         options={"scoring": "roc_auc"},
@@ -329,10 +331,10 @@ def regressor():
     return Scenario(
         Regressor(),
         [
-            {"loss": ["squared_error", "absolute_error"], "alpha": ALPHAS},
+            {"loss": ["squared_error", "absolute_error"], "alpha": TWO},
             {"loss": ["huber"], "huber_delta": [1.0, 2.0], "alpha": [1.0, 10.0]},
         ],
-        [4, 4, 2, 2],
+        [2, 2, 2, 2],
         X=X_diabetes,
         y=y_diabetes,
         options={"scoring": "neg_mean_squared_error"},
@@ -358,8 +360,8 @@ def outputs_beside_the_targets():
 def multi_output():
     return Scenario(
         Regressor(),
-        {"alpha": ALPHAS},
-        [4],
+        {"alpha": TWO},
+        [2],
         X=X_diabetes[:, :5],
         y=X_diabetes[:, 5:7] * 10,
         options={"scoring": None},
@@ -370,20 +372,20 @@ def multi_output():
 def multilabel():
     y = np.stack([y_iris == 0, y_iris > 0, X_iris[:, 0] > 6], axis=1).astype(int)
     return Scenario(
-        Classifier(), {"alpha": ALPHAS}, [4], y=y, options={"scoring": "f1_micro"}
+        Classifier(), {"alpha": TWO}, [2], y=y, options={"scoring": "f1_micro"}
     )
 
 
 @scenario
 def sparse():
     X = sp.csr_matrix(np.where(X_iris > 2.0, X_iris, 0.0))
-    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], X=X)
+    return Scenario(Classifier(), {"alpha": TWO}, [2], X=X)
 
 
 @scenario
 def float32():
     X = X_iris.astype(np.float32)
-    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4], X=X)
+    return Scenario(scaled(), {"mlp__alpha": TWO}, [2], X=X)
 
 
 @scenario
@@ -395,20 +397,20 @@ def data_frame():
     ).set_output(transform="pandas")
     model = Pipeline([("columns", columns), ("mlp", Classifier())])
     return Scenario(
-        model, {"mlp__alpha": ALPHAS}, [4], X=X, y=pandas.Series(y_iris, index=X.index)
+        model, {"mlp__alpha": TWO}, [2], X=X, y=pandas.Series(y_iris, index=X.index)
     )
 
 
 @scenario
 def sample_weight():
     weights = {"sample_weight": WEIGHTS}
-    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], fit_params=weights)
+    return Scenario(Classifier(), {"alpha": TWO}, [2], fit_params=weights)
 
 
 @scenario
 def sample_weight_in_a_pipeline():
     weights = {"mlp__sample_weight": WEIGHTS, "scale__sample_weight": WEIGHTS[::-1]}
-    return Scenario(scaled(), {"mlp__alpha": ALPHAS}, [4], fit_params=weights)
+    return Scenario(scaled(), {"mlp__alpha": TWO}, [2], fit_params=weights)
 
 
 @scenario
@@ -418,10 +420,10 @@ def routing_of_sample_weight_and_groups():
     scorer = make_scorer(accuracy_score).set_score_request(sample_weight=True)
     return Scenario(
         Pipeline([("scale", scale), ("mlp", mlp)]),
-        {"mlp__alpha": ALPHAS},
-        [4],
+        {"mlp__alpha": TWO},
+        [2],
         fit_params={"sample_weight": WEIGHTS, "groups": GROUPS},
-        options={"cv": GroupKFold(3), "scoring": scorer},
+        options={"cv": GroupKFold(2), "scoring": scorer},
     )
 
 
@@ -429,7 +431,7 @@ def routing_of_sample_weight_and_groups():
 def routing_that_nobody_asked_for():
     return Scenario(
         scaled(),
-        {"mlp__alpha": ALPHAS},
+        {"mlp__alpha": TWO},
         [],
         0,
         fit_params={"sample_weight": WEIGHTS},
@@ -441,10 +443,10 @@ def routing_that_nobody_asked_for():
 def groups():
     return Scenario(
         Classifier(),
-        {"alpha": ALPHAS},
-        [4],
+        {"alpha": TWO},
+        [2],
         fit_params={"groups": GROUPS},
-        options={"cv": GroupKFold(3)},
+        options={"cv": GroupKFold(2)},
     )
 
 
@@ -452,8 +454,8 @@ def groups():
 def several_metrics():
     return Scenario(
         scaled(),
-        {"mlp__alpha": ALPHAS},
-        [4],
+        {"mlp__alpha": TWO},
+        [2],
         options={"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"},
     )
 
@@ -464,14 +466,12 @@ def largest_alpha(cv_results):
 
 @scenario
 def refit_callable():
-    return Scenario(
-        Classifier(), {"alpha": ALPHAS}, [4], options={"refit": largest_alpha}
-    )
+    return Scenario(Classifier(), {"alpha": TWO}, [2], options={"refit": largest_alpha})
 
 
 @scenario
 def no_refit():
-    return Scenario(Classifier(), {"alpha": ALPHAS}, [4], 0, options={"refit": False})
+    return Scenario(Classifier(), {"alpha": TWO}, [2], 0, options={"refit": False})
 
 
 INVALID = [
@@ -544,10 +544,10 @@ def failures_of_the_training_itself():
     # 2 % of 40 rows are one row, too few to validate with.
     return Scenario(
         Classifier(early_stopping=True, validation_fraction=0.02),
-        {"alpha": ALPHAS, "early_stopping": [True, False]},
-        [4, 4, *[1] * 4],
+        {"alpha": TWO, "early_stopping": [True, False]},
+        [2, 2, *[1] * 2],
         # The error of a stack is found out member by member.
-        retried=4 * 3,
+        retried=2 * 3,
         options={"error_score": np.nan},
     )
 
@@ -562,7 +562,7 @@ def folds_with_other_classes():
     ]
     return Scenario(
         Classifier(),
-        {"alpha": ALPHAS},
+        {"alpha": TWO},
         None,
         options={"cv": splits, "scoring": "accuracy", "error_score": np.nan},
     )
@@ -577,10 +577,10 @@ def replaced_steps():
                 "mlp": [Classifier(), LogisticRegression()],
                 "scale": [StandardScaler(), "passthrough"],
             },
-            {"mlp__alpha": ALPHAS, "scale": [MinMaxScaler(), None, StandardScaler()]},
+            {"mlp__alpha": TWO, "scale": [MinMaxScaler(), None, StandardScaler()]},
             {"mlp": [Classifier()], "mlp__alpha": [0.5, 5.0]},
         ],
-        [4, 4, 4],
+        [2, 2, 2],
         None,
     )
 
@@ -588,12 +588,12 @@ def replaced_steps():
 @scenario
 def in_place_transformers():
     steps = [
-        ("power", PowerTransformer()),
+        ("copies", StandardScaler()),
         ("range", MinMaxScaler(copy=False)),
         ("pca", PCA(3, copy=False)),
         ("mlp", Classifier()),
     ]
-    return Scenario(Pipeline(steps), {"mlp__alpha": ALPHAS}, [4])
+    return Scenario(Pipeline(steps), {"mlp__alpha": TWO}, [2])
 
 
 @scenario
@@ -604,8 +604,8 @@ def functions_that_cannot_be_pickled():
         ("mlp", Classifier()),
     ]
     other = FunctionTransformer(lambda X: np.sqrt(X))
-    grid = [{"mlp__alpha": ALPHAS}, {"log": [other], "mlp__alpha": ALPHAS}]
-    return Scenario(Pipeline(steps), grid, [4, 4])
+    grid = [{"mlp__alpha": TWO}, {"log": [other], "mlp__alpha": TWO}]
+    return Scenario(Pipeline(steps), grid, [2, 2])
 
 
 @scenario
@@ -626,8 +626,8 @@ def transformed_target():
         TransformedTargetRegressor(
             scaled(Regressor()), transformer=StandardScaler(), check_inverse=False
         ),
-        {"regressor__mlp__alpha": ALPHAS},
-        [4],
+        {"regressor__mlp__alpha": TWO},
+        [2],
         X=X_diabetes,
         y=y_diabetes,
         options={"scoring": "r2"},
@@ -639,13 +639,13 @@ def calibrated():
     halves = StratifiedKFold(2, shuffle=True, random_state=0)
     model = CalibratedClassifierCV(scaled(), cv=halves)
     # Two inner folds and, in the refit, two again.
-    return Scenario(model, {"estimator__mlp__alpha": ALPHAS}, [4, 4], 2)
+    return Scenario(model, {"estimator__mlp__alpha": TWO}, [2, 2], 2)
 
 
 @scenario
 def bagging():
     model = BaggingClassifier(Classifier(), n_estimators=2, random_state=0)
-    return Scenario(model, {"estimator__alpha": ALPHAS}, None, None)
+    return Scenario(model, {"estimator__alpha": TWO}, None, None)
 
 
 @scenario
@@ -662,7 +662,7 @@ def voting():
 @scenario
 def one_versus_rest():
     model = OneVsRestClassifier(Classifier())
-    return Scenario(model, {"estimator__alpha": ALPHAS}, [4] * 3, 3)
+    return Scenario(model, {"estimator__alpha": TWO}, [2] * 3, 3)
 
 
 @scenario
@@ -682,7 +682,7 @@ def no_network_at_all():
 @scenario
 def random_state_instance():
     stream = np.random.RandomState(3)
-    return Scenario(Classifier(random_state=stream), {"alpha": ALPHAS}, [4])
+    return Scenario(Classifier(random_state=stream), {"alpha": TWO}, [2])
 
 
 @scenario
@@ -782,7 +782,7 @@ BAD_CALLS = {
 
 @pytest.mark.parametrize("changes", BAD_CALLS.values(), ids=BAD_CALLS)
 def test_same_complaints(changes):
-    options = {"estimator": Classifier(), "param_grid": {"alpha": ALPHAS}, **changes}
+    options = {"estimator": Classifier(), "param_grid": {"alpha": TWO}, **changes}
     ours, theirs = (
         run(cls(**options), X_iris, y_iris, {})
         for cls in (StackedGridSearchCV, GridSearchCV)
@@ -805,7 +805,7 @@ def test_same_complaints_about_data(estimator, bad):
         X = X[:, np.newaxis]
     alpha = "mlp__alpha" if isinstance(estimator, Pipeline) else "alpha"
     ours, theirs = (
-        run(cls(estimator, {alpha: ALPHAS}, cv=3), X, y, {})
+        run(cls(estimator, {alpha: TWO}, cv=2), X, y, {})
         for cls in (StackedGridSearchCV, GridSearchCV)
     )
     assert theirs[-1] is not None
@@ -844,7 +844,7 @@ BACKENDS = {
 
 
 GRID_FOR_BACKENDS = [
-    {"mlp__alpha": [*ALPHAS, 1000.0]},
+    {"mlp__alpha": ALPHAS[:3]},
     {"mlp__solver": ["lbfgs"], "mlp__alpha": [-1.0, 1.0]},
 ]
 OPTIONS_FOR_BACKENDS = {"cv": 3, "scoring": "neg_log_loss", "error_score": np.nan}
@@ -877,11 +877,11 @@ def test_same_on_every_backend(options, config, trainings, two_threads, monkeypa
         return
     workers = config.get("n_jobs", options.get("n_jobs"))
     if joblib.effective_n_jobs(workers) == 2:
-        assert sorted(trainings.stacks) == sorted([2, 3, 1] * 3)
+        assert sorted(trainings.stacks) == sorted([1, 2, 1] * 3)
         assert threading.main_thread().ident not in trainings.threads
         assert list(trainings.threads.values()) == [{1}] * len(trainings.threads)
     else:
-        assert sorted(trainings.stacks) == sorted([5, 1] * 3)
+        assert sorted(trainings.stacks) == sorted([3, 1] * 3)
         assert list(trainings.threads) == [threading.main_thread().ident]
 
 
@@ -974,10 +974,10 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("options, error", ENDS.values(), ids=ENDS)
-@pytest.mark.parametrize("holder", HOLDERS)
-def test_leaves_no_traces(holder, options, error):
+@pytest.mark.parametrize("holder, end", covering(HOLDERS, ENDS, strength=1))
+def test_leaves_no_traces(holder, end):
     estimator, alpha, X, y = HOLDERS[holder]
+    options, error = ENDS[end]
     model = clone(estimator)
     before = fingerprint(model)
     options = {"cv": 2, **options}
@@ -1037,18 +1037,18 @@ def test_a_refit_that_fails_leaves_no_traces():
 
 
 def test_a_search_can_be_repeated(trainings):
-    search = StackedGridSearchCV(scaled(), {"mlp__alpha": ALPHAS}, cv=3)
+    search = StackedGridSearchCV(scaled(), {"mlp__alpha": TWO}, cv=3)
     first = pickle.loads(pickle.dumps(search.fit(X_iris, y_iris)))
     assert_same_search(search.fit(X_iris, y_iris), first)
     # Nothing of the first search is left that the second could have used.
-    assert trainings.stacks == [4] * 6
+    assert trainings.stacks == [2] * 6
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["own models", "one model"])
 def test_two_searches_at_once(shared, two_threads):
     """The second begins while the first is scoring, and ends after it."""
     second_scores, first_done = threading.Event(), threading.Event()
-    grids = [{"mlp__alpha": ALPHAS}, {"mlp__alpha": [0.5, 5.0, 50.0]}]
+    grids = [{"mlp__alpha": TWO}, {"mlp__alpha": [0.5, 5.0, 50.0]}]
     models = [scaled()] * 2 if shared else [scaled(), scaled(random_state=1)]
 
     def first_score(estimator, X, y):
@@ -1062,7 +1062,7 @@ def test_two_searches_at_once(shared, two_threads):
 
     def search(k):
         scoring = [first_score, second_score][k]
-        found = StackedGridSearchCV(models[k], grids[k], cv=3, scoring=scoring)
+        found = StackedGridSearchCV(models[k], grids[k], cv=2, scoring=scoring)
         try:
             return found.fit(X_iris, y_iris)
         finally:
@@ -1075,7 +1075,7 @@ def test_two_searches_at_once(shared, two_threads):
     with ThreadPoolExecutor(2) as pool:
         ours = list(pool.map(search, range(2)))
     for k in range(2):
-        theirs = GridSearchCV(models[k], grids[k], cv=3).fit(X_iris, y_iris)
+        theirs = GridSearchCV(models[k], grids[k], cv=2).fit(X_iris, y_iris)
         assert_same_search(ours[k], theirs)
         assert traces_of_shared_fits(ours[k]) == []
         assert fingerprint(models[k]) == before[k]
