@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import sklearn
-from helpers import fit_quietly
+from helpers import covering, fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import neural_network
 from sklearn.datasets import make_multilabel_classification, make_regression
@@ -123,19 +123,17 @@ def test_a_converted_network_trains_on_as_the_original(problem, method):
         assert original.t_ == converted.t_
 
 
+CONVERTED = [
+    {"solver": "adam"},
+    {"solver": "lbfgs"},
+    {"early_stopping": True},
+    {"n_estimators": 2},
+    {"hidden_layer_sizes": ()},
+]
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"solver": "adam"},
-        {"solver": "lbfgs"},
-        {"early_stopping": True},
-        {"n_estimators": 2},
-        {"hidden_layer_sizes": ()},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("problem", TRAINED_ON)
+@pytest.mark.parametrize("problem, params", covering(TRAINED_ON, CONVERTED, strength=1))
 def test_every_kind_of_converted_network_trains_on(problem, params):
     kind, y = PROBLEMS[problem]
     old = sklearn.__version__.startswith("1.6.")

@@ -181,9 +181,9 @@ def test_what_differs_between_members(name, solver, dtype):
     )
 
 
-@dtypes
-@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "solver, activation, dtype", covering(["adam", "lbfgs"], ACTIVATION_NAMES, DTYPES)
+)
 def test_activations(solver, activation, dtype):
     check(activation=activation, solver=solver, dtype=dtype, hidden=(6, 5))
 
@@ -218,9 +218,10 @@ def test_order_of_the_rows(shuffle, early_stopping, seeds, solver, dtype):
     assert (results[0].validation_scores is not None) == early_stopping
 
 
-@dtypes
-@pytest.mark.parametrize("schedule", ["constant", "invscaling", "adaptive"])
-@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize(
+    "schedule, early_stopping, dtype",
+    covering(["constant", "invscaling", "adaptive"], [False, True], DTYPES),
+)
 def test_schedules(schedule, early_stopping, dtype):
     check(
         vary={"learning_rate_init": [0.1, 1e-3, 0.02]},
@@ -267,7 +268,7 @@ def test_early_stopping(loss, container, weighted, solver, dtype):
 
 @pytest.mark.parametrize(
     "penalty, solver, dtype",
-    covering(["l2", "l1", "elasticnet", "group_l1"], SOLVERS, DTYPES),
+    covering(["l2", "l1", "elasticnet", "group_l1"], SOLVERS, DTYPES, strength=1),
 )
 def test_members_leave_the_stack(penalty, solver, dtype):
     results = check(
@@ -380,7 +381,6 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
         pytest.skip("GaussianNoise needs a dense X")
     params, vary = REGULARIZERS[name]
     results = check(
-        K=4,
         vary={"seed": seeds} | vary,
         dtype=dtype,
         solver="adam",
@@ -400,7 +400,6 @@ def test_regularizers(name, early_stopping, seeds, container, dtype):
 def test_regularizers_together(activation, batch_size, solver, dtype):
     params, vary = REGULARIZERS["everything"]
     check(
-        K=5,
         vary=vary,
         dtype=dtype,
         batch_size=batch_size,

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 import pytest
-from helpers import fit_quietly
+from helpers import covering, fit_quietly
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_matrix
 
@@ -68,6 +68,9 @@ SGD_OPTIONS = {
     "decay beyond 1": {"alpha": 1e4},
 }
 RUNS = [(solver, name) for solver in STOCHASTIC for name in OPTIONS]
+runs_of_both = pytest.mark.parametrize(
+    "run, Estimator", covering(RUNS, [MLPClassifier, MLPRegressor], strength=1)
+)
 RUNS += [("sgd", name) for name in SGD_OPTIONS]
 
 
@@ -87,10 +90,9 @@ def partial_fit(model, *args, **kwargs):
     return model.partial_fit(*args, **kwargs)
 
 
-@both
-@pytest.mark.parametrize("solver, name", RUNS)
-def test_n_partial_fits_are_a_fit_of_n_epochs(Estimator, solver, name):
-    params, args, kwargs = run_of(Estimator, solver, name)
+@runs_of_both
+def test_n_partial_fits_are_a_fit_of_n_epochs(Estimator, run):
+    params, args, kwargs = run_of(Estimator, *run)
     pieces, whole = make(Estimator, **params), make(Estimator, max_iter=5, **params)
     for _ in range(5):
         partial_fit(pieces, *args, **kwargs)
@@ -99,10 +101,9 @@ def test_n_partial_fits_are_a_fit_of_n_epochs(Estimator, solver, name):
     assert_same_model(pieces, whole)
 
 
-@both
-@pytest.mark.parametrize("solver, name", RUNS)
-def test_a_warm_start_goes_on_where_the_fit_ended(Estimator, solver, name):
-    params, args, kwargs = run_of(Estimator, solver, name)
+@runs_of_both
+def test_a_warm_start_goes_on_where_the_fit_ended(Estimator, run):
+    params, args, kwargs = run_of(Estimator, *run)
     warm = make(Estimator, max_iter=3, warm_start=True, **params)
     warm.fit(*args, **kwargs)
     warm.set_params(max_iter=4).fit(*args, **kwargs)
@@ -249,9 +250,10 @@ def assert_as_it_was(model, before):
             assert_array_equal(now, value)
 
 
-@both
-@pytest.mark.parametrize("method", ["partial_fit", "warm fit"])
-@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(
+    "failure, method, Estimator",
+    covering(FAILURES, ["partial_fit", "warm fit"], [MLPClassifier, MLPRegressor]),
+)
 def test_a_failed_call_leaves_a_fitted_estimator_as_it_was(Estimator, failure, method):
     change, arguments = FAILURES[failure]
     y = Y[Estimator]
@@ -362,9 +364,14 @@ def test_prediction_in_chunks_is_that_of_each_row(Estimator, dtype):
     assert_allclose(predict(many[rows]), all_at_once[rows], rtol=rtol)
 
 
-@pytest.mark.parametrize("solver", [*STOCHASTIC, "lbfgs"])
-@pytest.mark.parametrize("penalty", ["l2", "l1", "elasticnet", "group_l1", None])
-@both
+@pytest.mark.parametrize(
+    "penalty, solver, Estimator",
+    covering(
+        ["l2", "l1", "elasticnet", "group_l1", None],
+        [*STOCHASTIC, "lbfgs"],
+        [MLPClassifier, MLPRegressor],
+    ),
+)
 def test_the_penalty_curve_is_the_penalty_in_each_j(Estimator, penalty, solver):
     params = {"solver": solver, "penalty": penalty, "alpha": 0.5, "max_iter": 5}
     # With momentum the weights in training are not those published after a prox.

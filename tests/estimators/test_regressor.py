@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers import fit_quietly
+from helpers import covering, fit_quietly
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from scipy.stats import norm
@@ -96,9 +96,10 @@ def objectives(estimator, y, quantiles, alpha, weight=None):
     ]
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("alpha", [0.0, 0.05])
-@pytest.mark.parametrize("solver", ["lbfgs", "adam", "sgd"])
+@pytest.mark.parametrize(
+    "solver, alpha, weighted",
+    covering(["lbfgs", "adam", "sgd"], [0.0, 0.05], [False, True]),
+)
 def test_linear_quantiles_are_those_of_the_quantile_regressor(solver, alpha, weighted):
     weight = np.arange(len(X)) % 3 if weighted else None
     m = len(X) if weight is None else weight.sum()

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn.neural_network
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import (
     load_digits,
@@ -190,8 +191,9 @@ def test_fit():
     assert_allclose(mlp.predict_proba(X)[0, 1], 0.739, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("activation", ACTIVATION_TYPES)
-@pytest.mark.parametrize("n_labels", [2, 3])
+@pytest.mark.parametrize(
+    "n_labels, activation", covering([2, 3], ACTIVATION_TYPES, strength=1)
+)
 def test_gradient(n_labels, activation):
     # The numerical and the analytical gradient agree. Both are read off one plain
     # gradient step: the loss of a full-batch epoch is J at the weights the epoch

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.datasets import load_iris, make_friedman1
@@ -51,8 +52,10 @@ def brute_force(search, x, coverage):
     return sorted(below)[n - rank], sorted(above)[rank - 1]
 
 
-@pytest.mark.parametrize("cv", [4, HOLDOUT], ids=["folds", "holdout"])
-@pytest.mark.parametrize("quantile", [None, 0.5, [0.1, 0.5, 0.9]], ids=str)
+@pytest.mark.parametrize(
+    "quantile, cv",
+    covering([None, 0.5, [0.1, 0.5, 0.9]], [4, HOLDOUT], strength=1),
+)
 def test_an_interval_is_its_definition(quantile, cv, monkeypatch):
     params = {} if quantile is None else {"loss": "quantile", "quantile": quantile}
     search = searched(cv=cv, **params)
@@ -236,7 +239,7 @@ def test_a_class_that_the_model_of_a_split_does_not_know():
 
 def test_the_table_estimators_hand_on_their_search():
     quick = {"hidden_layer_sizes": (4,), "n_bins": 4, "n_estimators": 1}
-    quick |= {"alphas": ALPHAS, "random_state": 0}
+    quick |= {"alphas": ALPHAS, "cv": 3, "random_state": 0}
     y = 100.0 * Y
     reg = MLPRegressorCV("quantile", quantile=[0.1, 0.9], **quick)
     reg.fit(X[TRAIN], y[TRAIN])

@@ -215,9 +215,9 @@ def test_it_is_the_network_that_predicts(params):
 
 
 def test_float32_and_many_chunks():
-    many = RNG.standard_normal((40_000, 4)).astype(np.float32)
-    assert len(row_chunks(len(many), 300)) > 1
-    model = MLPClassifier((300,), "tanh", max_iter=1, random_state=0)
+    many = RNG.standard_normal((8_000, 4)).astype(np.float32)
+    assert len(row_chunks(len(many), 100)) > 1
+    model = MLPClassifier((100,), "tanh", max_iter=1, random_state=0)
     fit_quietly(model, many[:1000], many[:1000, 0] > 0)
     zs, activations, _ = by_hand(model, many.astype(float))
     got = hidden_activations(model, many)

@@ -237,10 +237,20 @@ def trained(Estimator, method):
     return getattr(make(Estimator), method)(X, y, **first)
 
 
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def bad_calls():
+    """Every row with fit, and with partial_fit; by default one of each parameter."""
+    seen = set()
+    for row in PARAMETER_ROWS:
+        yield pytest.param(*row, "fit")
+        long = row[:2] in seen
+        seen.add(row[:2])
+        marks = [pytest.mark.long] if long else []
+        yield pytest.param(*row, "partial_fit", marks=marks)
+
+
 @pytest.mark.parametrize(
-    "Estimator, name, value, allowed",
-    PARAMETER_ROWS,
+    "Estimator, name, value, allowed, method",
+    bad_calls(),
     # An address differs from one worker of xdist to the other.
     ids=lambda value: (
         getattr(value, "__name__", None) or str(value).split(" object at ")[0][:30]

@@ -252,19 +252,18 @@ def test_partial_fit_continues_through_pickle(Estimator, solver):
     assert_array_equal(predictions(resumed, X_iris), predictions(est, X_iris))
 
 
-@both
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+KEPT = [
+    {"solver": "adam"},
+    {"solver": "adamw"},
+    {"solver": "sgd"},
+    {"solver": "lbfgs"},
+    {"solver": "adam", "early_stopping": True},
+    {"solver": "adam", "penalty": "l1"},
+]
+
+
 @pytest.mark.parametrize(
-    "params",
-    [
-        {"solver": "adam"},
-        {"solver": "adamw"},
-        {"solver": "sgd"},
-        {"solver": "lbfgs"},
-        {"solver": "adam", "early_stopping": True},
-        {"solver": "adam", "penalty": "l1"},
-    ],
-    ids=str,
+    "params, dtype, Estimator", covering(KEPT, [np.float32, np.float64], ESTIMATORS)
 )
 def test_pickle_is_the_size_of_the_parameters(Estimator, params, dtype):
     # Neither gradients nor moments nor snapshots nor the training set are kept.
@@ -618,8 +617,8 @@ def test_label_types(kind, n_classes, early_stopping):
     y = np.asarray(names)[codes]
     classes = np.unique(y)
     est = MLPClassifier(
-        max_iter=150,
-        learning_rate_init=0.02,
+        max_iter=60,
+        learning_rate_init=0.05,
         random_state=0,
         early_stopping=early_stopping,
         n_iter_no_change=50,

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from helpers import covering
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
@@ -62,13 +63,12 @@ def our_fit(kind, penalty, l1_ratio, alpha, X, y, weight):
     ).fit(X, y, sample_weight=weight)
 
 
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("penalty, l1_ratio", PENALTIES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_our_weights_are_zero_above_and_not_below(
-    kind, penalty, l1_ratio, weighted, container
-):
+@pytest.mark.parametrize(
+    "kind, penalty, weighted, container",
+    covering(KINDS, PENALTIES, [False, True], CONTAINERS),
+)
+def test_our_weights_are_zero_above_and_not_below(kind, penalty, weighted, container):
+    penalty, l1_ratio = penalty
     X, y, weight = data(kind)
     X, weight = CONTAINERS[container](X), weight if weighted else None
     largest = alpha_max(X, y, penalty=penalty, l1_ratio=l1_ratio, sample_weight=weight)
@@ -124,18 +124,19 @@ def their_coef(kind, penalty, l1_ratio, alpha, X, y, weight):
 
 # MultiTaskLasso takes neither weights nor sparse X.
 ORACLES = [
-    (kind, penalty, l1_ratio, weighted, container)
-    for kind in ("regression", "binary", "multiclass")
-    for penalty, l1_ratio in PENALTIES[:3]
-    for weighted in (False, True)
-    for container in CONTAINERS
-] + [("multioutput", "group_l1", 0.5, False, "dense")]
+    *covering(
+        ["regression", "binary", "multiclass"],
+        PENALTIES[:3],
+        [False, True],
+        CONTAINERS,
+    ),
+    ("multioutput", ("group_l1", 0.5), False, "dense"),
+]
 
 
-@pytest.mark.parametrize("kind, penalty, l1_ratio, weighted, container", ORACLES)
-def test_their_weights_are_zero_above_and_not_below(
-    kind, penalty, l1_ratio, weighted, container
-):
+@pytest.mark.parametrize("kind, penalty, weighted, container", ORACLES)
+def test_their_weights_are_zero_above_and_not_below(kind, penalty, weighted, container):
+    penalty, l1_ratio = penalty
     X, y, weight = data(kind)
     X, weight = CONTAINERS[container](X), weight if weighted else None
     largest = alpha_max(X, y, penalty=penalty, l1_ratio=l1_ratio, sample_weight=weight)

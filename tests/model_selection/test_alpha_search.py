@@ -62,7 +62,7 @@ def pipeline(**params):
 )
 def test_scores_are_those_of_plain_fits_at_the_same_share_of_alpha(params, grid):
     weight = np.random.RandomState(0).randint(1, 3, len(X)).astype(float)
-    cv = StratifiedKFold(3, shuffle=True, random_state=1)
+    cv = StratifiedKFold(2, shuffle=True, random_state=1)
     score = HeldOutLoss("log_loss")
     model = pipeline(**params)
     search = AlphaSearchCV(model, grid, alphas=ALPHAS, cv=cv)
@@ -107,7 +107,7 @@ def test_the_best_is_enclosed():
 
 
 def test_each_candidate_is_walked_or_the_best_alone():
-    grid = {"mlp__hidden_layer_sizes": [(1,), (6,)], "mlp__max_iter": [2, 20]}
+    grid = {"mlp__hidden_layer_sizes": [(1,), (6,)], "mlp__max_iter": [2, 10]}
     counts = []
     for n_refine in (None, 1, 0):
         search = AlphaSearchCV(pipeline(), grid, n_refine=n_refine, cv=2)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from helpers import covering
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -59,8 +60,9 @@ def assert_kept(search, y, weight=None):
             assert search.scorer_(split.model, X[split.rows], split.y) == score
 
 
-@pytest.mark.parametrize("scoring", SCORINGS, ids=["loss", "r2", "scorer", "function"])
-@pytest.mark.parametrize("train_score", [False, True])
+@pytest.mark.parametrize(
+    "scoring, train_score", covering(SCORINGS, [False, True], strength=1)
+)
 def test_the_models_of_the_chosen_candidate_are_kept(scoring, train_score):
     search = search_of(
         MLPRegressor(**SMALL), scoring=scoring, return_train_score=train_score
@@ -110,11 +112,17 @@ def test_only_the_models_of_the_chosen_candidate_are_pickled():
 
 def test_nothing_is_kept_with_several_scorers_or_where_fits_fail():
     search = search_of(
-        MLPRegressor(**SMALL), scoring=["r2", "neg_max_error"], refit="r2"
+        MLPRegressor(**SMALL),
+        scoring=["r2", "neg_max_error"],
+        refit="r2",
+        alphas=[1.0, 2.0],
     )
     assert search.fit(X, Y).held_out_ is None
     search = search_of(
-        MLPRegressor(**SMALL), scoring=["r2", "neg_max_error"], refit=False
+        MLPRegressor(**SMALL),
+        scoring=["r2", "neg_max_error"],
+        refit=False,
+        alphas=[1.0, 2.0],
     )
     assert search.fit(X, Y).held_out_ is None
     grid = {"mlpregressor__solver": ["adam", "wrong"]}

@@ -248,13 +248,13 @@ def test_it_trains_longer_where_rows_held_out_gain():
 
 def test_all_folds_of_the_user_say_whether_to_train_longer():
     X, y = make_friedman1(60, random_state=0)
-    params = QUICK | {"cv": KFold(5), "hidden_layer_sizes": (20,)}
+    params = QUICK | {"cv": KFold(3), "hidden_layer_sizes": (20,)}
     del params["max_time"]
     weight = np.arange(60) % 3 + 1.0
     reg = MLPRegressorCV(**params).fit(X, y, sample_weight=weight)
     # The longer training wins here, and its models are kept.
     assert reg.best_score_ > reg.search_.best_score_
-    assert len(reg.held_out_) == reg.search_.n_splits_ == 5
+    assert len(reg.held_out_) == reg.search_.n_splits_ == 3
 
 
 @pytest.mark.parametrize("n_rows, n_folds", [(499, 5), (500, 3), (1500, 1)])
@@ -283,7 +283,7 @@ def searched(cv, **params):
     return reg, found
 
 
-@pytest.mark.parametrize("max_time", [None, 1e6])
+@pytest.mark.parametrize("max_time", [pytest.param(None, marks=pytest.mark.long), 1e6])
 def test_the_first_fold_says_which_candidates_are_searched(max_time):
     reg, found = searched(None, max_time=max_time)
     plan = make_plan(60, 2, 2)
@@ -307,7 +307,8 @@ def test_no_warning_of_linear_models_that_have_not_converged():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((150, 4))
     y = rng.poisson(np.exp(1 + X @ [0.5, -0.3, 0.2, 0]))
-    params = {"hidden_layer_sizes": (), "n_bins": 4, "random_state": 0}
+    params = {"hidden_layer_sizes": (), "n_bins": 4, "n_estimators": 1, "cv": 2}
+    params |= {"random_state": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         reg = MLPRegressorCV("poisson", **params).fit(X, y)

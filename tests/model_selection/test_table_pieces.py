@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
@@ -160,8 +161,14 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("kind", [MLPClassifierCV, MLPRegressorCV])
-@pytest.mark.parametrize("form", ["array", "frame", "sparse", "weights"])
+@pytest.mark.parametrize(
+    "kind, form",
+    covering(
+        [MLPClassifierCV, MLPRegressorCV],
+        ["array", "frame", "sparse", "weights"],
+        strength=1,
+    ),
+)
 def test_many_rows(few_are_many, kind, form):
     X, y = big_table(kind)
     weight = None

@@ -41,14 +41,14 @@ def test_gradient_by_finite_differences(activation, weighted):
     objective, _, _ = random_objective(activation, weighted=weighted)
     _, grad = objective.value_and_grad()
     grad, theta, h = grad.copy(), objective.theta, 1e-6
+    differences = np.zeros_like(theta)
     for p in range(theta.shape[1]):
-        difference = 0.0
         for step in (h, -h):
             theta[:, p] += step
             value, _ = objective.value_and_grad()
             theta[:, p] -= step
-            difference = difference + np.sign(step) * value / (2 * h)
-        assert_allclose(grad[:, p], difference, rtol=1e-4, atol=1e-7)
+            differences[:, p] += np.sign(step) * value / (2 * h)
+    assert_allclose(grad, differences, rtol=1e-4, atol=1e-7)
 
 
 def test_scale_and_shift_are_not_penalized():

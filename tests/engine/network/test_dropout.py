@@ -99,7 +99,7 @@ def test_expectation_of_a_linear_net_is_the_plain_one_by_enumeration():
 def test_gradient_by_finite_differences_at_a_given_mask(activation):
     data = training_set(n_rows=6)
     settings = make_settings(
-        data, hidden=(5, 4), activation=activation, dropout=(True, True, True)
+        data, hidden=(3, 2), activation=activation, dropout=(True, True, True)
     )
     members = [make_member(settings, seed=k, dropout=(0.3, 0.5, 0.2)) for k in range(2)]
     network = make_network(settings, members, [noise(0), noise(1)])
@@ -119,13 +119,13 @@ def test_gradient_by_finite_differences_at_a_given_mask(activation):
     value()
     network.backward(direction.copy(), 6)
     expected, h = grad.copy(), 1e-6
+    differences = np.zeros_like(theta)
     for p in range(theta.shape[1]):
-        difference = 0.0
         for step in (h, -h):
             theta[:, p] += step
-            difference = difference + np.sign(step) * value() / (2 * h)
+            differences[:, p] += np.sign(step) * value() / (2 * h)
             theta[:, p] -= step
-        assert_allclose(expected[:, p], difference, rtol=1e-5, atol=1e-7)
+    assert_allclose(expected, differences, rtol=1e-5, atol=1e-7)
 
 
 @both

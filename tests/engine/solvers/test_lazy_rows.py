@@ -136,11 +136,10 @@ def test_partial_fit_and_warm_start_go_on_where_they_were(name, waiting):
 
 def test_members_of_a_stack_get_the_numbers_of_their_own_fit(waiting):
     waiting(True)
-    grid = {
-        "alpha": [0.0, 3.0, 1e5],
-        "momentum": [0.0, 0.9],
-        "penalty": ["l2", "l1"],
-    }
+    grid = [
+        {"alpha": [0.0, 3.0, 1e5], "momentum": [0.9], "penalty": ["l2", "l1"]},
+        {"alpha": [3.0], "momentum": [0.0], "penalty": ["l2", "l1"]},
+    ]
     search = StackedGridSearchCV(make(), grid, cv=[(np.arange(40), np.arange(40, N))])
     fit_quietly(search, X, Y)
     for params, score in zip(

@@ -1,10 +1,11 @@
 """Max-norm: a projection onto balls, exact, after every step."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
-from helpers import fit_quietly, make_member, make_settings, training_set
+from helpers import covering, fit_quietly, make_member, make_settings, training_set
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.base import clone
@@ -106,25 +107,32 @@ BOUNDED_PENALTIES = {
 }
 
 
-@pytest.mark.parametrize("nesterov", [True, False])
-@pytest.mark.parametrize("penalty", BOUNDED_PENALTIES)
-def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
-    penalty, nesterov
-):
-    X, y, Y = softmax_problem()
+@cache
+def minimum_in_the_ball(penalty):
+    """W by projected proximal gradient, without momentum."""
+    X, _, Y = softmax_problem()
     alpha, slope, prox = BOUNDED_PENALTIES[penalty]
-    # Projected proximal gradient, without momentum.
     W, b, rate, lam = np.zeros((5, 3)), np.zeros(3), 0.2, alpha / 60
     for _ in range(2000):
         residual = (softmax(X @ W + b, axis=1) - Y) / 60
         b = b - rate * residual.sum(axis=0)
         W = prox(W - rate * (X.T @ residual + lam * slope(W)), rate * lam)
         W = W * np.minimum(1.0, 0.5 / np.maximum(np.linalg.norm(W, axis=0), 1e-300))
+    return W
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+@pytest.mark.parametrize("penalty", BOUNDED_PENALTIES)
+def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
+    penalty, nesterov
+):
+    X, y, _ = softmax_problem()
+    W = minimum_in_the_ball(penalty)
     model = MLPClassifier(
         (),
         solver="sgd",
         penalty=penalty,
-        alpha=alpha,
+        alpha=BOUNDED_PENALTIES[penalty][0],
         max_norm=0.5,
         learning_rate_init=0.2,
         nesterovs_momentum=nesterov,
@@ -143,9 +151,11 @@ def test_sgd_under_a_penalty_and_max_norm_finds_the_minimum_in_the_ball(
 PROXIMAL = [("l1", 20.0), ("elasticnet", 20.0), ("group_l1", 3.0), ("l2", 2000.0)]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("penalty, alpha", PROXIMAL)
-def test_partial_fits_under_a_prox_and_max_norm_equal_a_fit(penalty, alpha, dtype):
+@pytest.mark.parametrize(
+    "penalty, dtype", covering(PROXIMAL, [np.float32, np.float64], strength=1)
+)
+def test_partial_fits_under_a_prox_and_max_norm_equal_a_fit(penalty, dtype):
+    penalty, alpha = penalty
     X, y, _ = softmax_problem()
     X = X.astype(dtype)
     model = MLPClassifier(
@@ -176,7 +186,7 @@ def test_partial_fits_under_a_prox_and_max_norm_equal_a_fit(penalty, alpha, dtyp
 def test_max_norm_in_a_stack_whose_members_differ_in_the_prox(penalty, early_stopping):
     data = training_set(n_rows=60)
     settings = make_settings(
-        data, max_norm=True, max_iter=20, early_stopping=early_stopping
+        data, max_norm=True, max_iter=10, early_stopping=early_stopping
     )
     alphas = [0.0, 3.0, 0.0, 30.0]
 
