@@ -171,9 +171,9 @@ ROW_STEPS = {
     "n_out, kind, strength", covering([1, 2, 5], ROW_STEPS, [0.01, 0.5, 2.0, 20.0])
 )
 def test_group_prox_is_the_minimiser_of_each_row(n_out, kind, strength):
-    shape = (6, n_out)
+    shape = (4, n_out)
     rng = np.random.RandomState(n_out)
-    theta = rng.standard_normal((1, 6 * n_out))
+    theta = rng.standard_normal((1, 4 * n_out))
     # A row that is zero before, and a tiny one.
     theta[0, :n_out], theta[0, n_out : 2 * n_out] = 0.0, 1e-9
     step = ROW_STEPS[kind](rng, shape)

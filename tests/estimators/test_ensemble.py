@@ -46,7 +46,7 @@ def make(problem, **params):
     kind, y = TARGETS[problem]
     defaults = {
         "hidden_layer_sizes": (6, 4),
-        "max_iter": 8,
+        "max_iter": 5,
         "batch_size": 16,
         "learning_rate_init": 0.02,
         "n_estimators": 3,

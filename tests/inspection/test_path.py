@@ -30,7 +30,7 @@ def search(cls=MLPClassifier, l1_ratio=0.5, **params):
         solver="lbfgs",
         random_state=0,
     )
-    defaults = {"alphas": [0.1, 3.0, 30.0, 100.0], "cv": 3, "return_path": True}
+    defaults = {"alphas": [0.1, 3.0, 30.0, 100.0], "cv": 2, "return_path": True}
     return AlphaSearchCV(network, random_state=0, **(defaults | params))
 
 

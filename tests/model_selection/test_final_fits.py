@@ -76,7 +76,7 @@ def test_same_model_of_a_table(final_processes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         alone, two = (
-            MLPRegressorCV(**quick, n_estimators=4, random_state=0, n_jobs=n)
+            MLPRegressorCV(**quick, n_estimators=2, random_state=0, n_jobs=n)
             .fit(X, target)
             .predict(X)
             for n in (1, 2)

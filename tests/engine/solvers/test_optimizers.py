@@ -97,7 +97,7 @@ def soft_threshold(x, t):
 def converge(name, l1, l2):
     K = len(l1)
     theta = np.tile(np.linspace(-1, 1, 5), (K, 1))
-    lr, n_steps = {"sgd": (0.4, 300), "adam": (0.01, 6000), "adamw": (0.01, 6000)}.get(
+    lr, n_steps = {"sgd": (0.4, 300), "adam": (0.02, 3000), "adamw": (0.02, 3000)}.get(
         name, (0.05, 800)
     )
     optimizer = OPTIMIZERS[name]([lr] * K).init(theta)
@@ -142,7 +142,7 @@ def test_any_strength_is_bounded_and_ends_at_the_minimum(name, l1):
         theta,
         quadratic_gradient,
         penalty,
-        1500,
+        1000,
         lambda theta: largest.append(np.abs(theta).max()),
     )
     assert max(largest) <= 6.0
@@ -156,7 +156,7 @@ def test_each_strength_alone_ends_at_the_minimum(ratio):
     lr, theta = 0.1, np.linspace(-3, 3, 5)[None].copy()
     optimizer = OPTIMIZERS["nesterov"]([lr]).init(theta)
     penalty = plain_penalty(1, 5, l2=ratio / lr)
-    run(optimizer, theta, quadratic_gradient, penalty, 1500)
+    run(optimizer, theta, quadratic_gradient, penalty, 1000)
     assert_allclose(theta[0], A * C / (A + ratio / lr), rtol=1e-6, atol=1e-20)
 
 
