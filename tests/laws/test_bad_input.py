@@ -250,7 +250,7 @@ def bad_calls():
 
 @pytest.mark.parametrize(
     "Estimator, name, value, allowed, method",
-    bad_calls(),
+    list(bad_calls()),
     # An address differs from one worker of xdist to the other.
     ids=lambda value: (
         getattr(value, "__name__", None) or str(value).split(" object at ")[0][:30]

@@ -654,7 +654,7 @@ def test_partial_fit_in_chunks(problem, solver):
     assert len(est.loss_curve_) == len(chunks)
     first = est.score(X, y)
     rng = np.random.RandomState(0)
-    for _ in range(20):
+    for _ in range(30):
         for chunk in np.array_split(rng.permutation(len(X)), 2):
             est.partial_fit(X[chunk], y[chunk])
     last = est.score(X, y)
