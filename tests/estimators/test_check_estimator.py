@@ -19,7 +19,7 @@ from skl2.augmentation import FeatureMask, GaussianNoise, Mixup
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 # Small and quick: the checks want what can be learned to be learned, no more.
-QUICK = {"hidden_layer_sizes": (10,), "learning_rate_init": 0.06, "max_iter": 30}
+QUICK = {"hidden_layer_sizes": (10,), "learning_rate_init": 0.1, "max_iter": 20}
 SLOWER = QUICK | {"learning_rate_init": 0.03, "max_iter": 60}
 BOTH = [MLPClassifier, MLPRegressor]
 # One of the two has them in each run of the tests, the other one in the long tables.
@@ -62,7 +62,7 @@ LONG = [
 ]
 # The defaults first, with fewer epochs.
 CONFIGURATIONS = [
-    *((Estimator, {"max_iter": 40}) for Estimator in BOTH),
+    *((Estimator, {"max_iter": 30}) for Estimator in BOTH),
     *((Estimator, QUICK | params) for Estimator, params in SHARED_OUT),
     *(
         pytest.param(other, SLOWER | params, marks=pytest.mark.long)

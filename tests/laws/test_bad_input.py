@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from helpers import covering
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -238,14 +239,20 @@ def trained(Estimator, method):
 
 
 def bad_calls():
-    """Every row with fit, and with partial_fit; by default one of each parameter."""
-    seen = set()
+    """Every row, with fit and with partial_fit.
+
+    By default every value is given to one of the estimators, and one value of every
+    parameter to both estimators and methods.
+    """
+    estimators, values = set(), set()
     for row in PARAMETER_ROWS:
-        yield pytest.param(*row, "fit")
-        long = row[:2] in seen
-        seen.add(row[:2])
-        marks = [pytest.mark.long] if long else []
-        yield pytest.param(*row, "partial_fit", marks=marks)
+        Estimator, name, value, _ = row
+        first = (Estimator, name) not in estimators
+        estimators.add((Estimator, name))
+        of_another = (name, repr(value)) in values
+        values.add((name, repr(value)))
+        for method, few in (("fit", first or not of_another), ("partial_fit", first)):
+            yield pytest.param(*row, method, marks=[] if few else [pytest.mark.long])
 
 
 @pytest.mark.parametrize(
@@ -609,8 +616,19 @@ def test_hidden_layers_in_the_place_of_the_loss(kind, value):
         kind(value).fit(X, Y[MLPRegressor])
 
 
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-@pytest.mark.parametrize("Estimator, mutate, exception, message", DATA_ROWS)
+def bad_fits():
+    """Every row with both solvers, by default with one of them, in turn."""
+    for i, row in enumerate(DATA_ROWS):
+        for k, solver in enumerate(["adam", "lbfgs"]):
+            marks = [] if i % 2 == k else [pytest.mark.long]
+            yield pytest.param(
+                *row.values, solver, id=f"{row.id}-{solver}", marks=marks
+            )
+
+
+@pytest.mark.parametrize(
+    "Estimator, mutate, exception, message, solver", list(bad_fits())
+)
 def test_bad_data(Estimator, mutate, exception, message, solver):
     y = Y[Estimator]
     est = make(Estimator, solver=solver)
@@ -977,11 +995,17 @@ HUGE_WEIGHTS = [
 ]
 
 
-@both
-@pytest.mark.parametrize("dtype, unit", HUGE_WEIGHTS)
-@pytest.mark.parametrize("solver", ["adam", "sgd", "adamw", "lbfgs"])
-@pytest.mark.parametrize("penalty", ["l2", "elasticnet", "group_l1"])
-def test_weights_and_alpha_of_another_unit(Estimator, dtype, unit, solver, penalty):
+@pytest.mark.parametrize(
+    "Estimator, huge, solver, penalty",
+    covering(
+        ESTIMATORS,
+        HUGE_WEIGHTS,
+        ["adam", "sgd", "adamw", "lbfgs"],
+        ["l2", "elasticnet", "group_l1"],
+    ),
+)
+def test_weights_and_alpha_of_another_unit(Estimator, huge, solver, penalty):
+    dtype, unit = huge
     # J has λ / Σ s and s / Σ s alone.
     data, y = X.astype(dtype), Y[Estimator]
     weight = np.linspace(0.25, 1.0, N)

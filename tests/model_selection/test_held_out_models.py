@@ -24,6 +24,7 @@ pytestmark = [
 RNG = np.random.RandomState(0)
 X, LABELS = load_iris(return_X_y=True)
 Y = X @ [1.0, -2.0, 0.5, 1.0] + RNG.standard_normal(150)
+LAMBDAS = [0.1, 1.0, 10.0, 100.0]
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 8, "random_state": 0}
 SCORINGS = [
     None,
@@ -35,7 +36,9 @@ SCORINGS = [
 
 def search_of(estimator, **params):
     pipeline = make_pipeline(StandardScaler(), estimator)
-    return AlphaSearchCV(pipeline, **{"cv": 3, "random_state": 0} | params)
+    return AlphaSearchCV(
+        pipeline, **{"alphas": LAMBDAS, "cv": 3, "random_state": 0} | params
+    )
 
 
 def assert_kept(search, y, weight=None):

@@ -179,11 +179,11 @@ def test_the_last_network_of_a_path_is_that_of_an_estimator():
 @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "group_l1"])
 def test_a_network_gets_sparser_with_alpha(penalty):
     path = regularization_path(
-        X_wine, y_wine, alphas=4, penalty=penalty, hidden_layer_sizes=(5, 4)
+        X_wine, y_wine, alphas=3, penalty=penalty, hidden_layer_sizes=(5, 4)
     )
-    assert path.n_live_inputs.shape == (4,)
-    assert path.n_live_units.shape == (4, 2)
-    assert path.sparsity.shape == (4, 3)
+    assert path.n_live_inputs.shape == (3,)
+    assert path.n_live_units.shape == (3, 2)
+    assert path.sparsity.shape == (3, 3)
     assert path.n_live_inputs[0] == 13
     assert path.n_live_inputs[-1] == 0
     assert path.train_loss[0] < path.train_loss[-1]

@@ -142,6 +142,12 @@ def run(search, X, y, fit_params):
     return found, None if error else n_unfinished, error
 
 
+def log_likelihood(estimator, X, y):
+    """Mean log probability of the labels, in a fifth of the time of "neg_log_loss"."""
+    own = np.searchsorted(estimator.classes_, y)
+    return np.log(estimator.predict_proba(X)[np.arange(len(y)), own]).mean()
+
+
 @dataclass
 class Scenario:
     """A search, and what it is to train.
@@ -168,7 +174,7 @@ class Scenario:
     def searches(self, **more):
         options = {
             "cv": 2,
-            "scoring": "neg_log_loss",
+            "scoring": log_likelihood,
             **self.options,
             **more,
         }
@@ -187,7 +193,8 @@ def scenario(function):
 
 @scenario
 def bare():
-    return Scenario(Classifier(), {"alpha": TWO}, [2])
+    options = {"scoring": "neg_log_loss"}
+    return Scenario(Classifier(), {"alpha": TWO}, [2], options=options)
 
 
 @scenario
@@ -404,7 +411,10 @@ def data_frame():
 @scenario
 def sample_weight():
     weights = {"sample_weight": WEIGHTS}
-    return Scenario(Classifier(), {"alpha": TWO}, [2], fit_params=weights)
+    options = {"scoring": "neg_log_loss"}
+    return Scenario(
+        Classifier(), {"alpha": TWO}, [2], fit_params=weights, options=options
+    )
 
 
 @scenario
