@@ -36,6 +36,7 @@ ON_DEMAND = [
     "long",
     "oldest",
     "recipes",
+    "benchmarks",
     "package",
     "bare",
     "nightly",
@@ -213,6 +214,13 @@ def docs(workspace):
     copy.module("pytest", "-q", "--doctest-modules", "skl2")
 
 
+def benchmarks(workspace):
+    """tests of the scripts that measure, with what they compare skl2 with"""
+    copy = workspace.copy("benchmarks")
+    copy.install("--editable", ".[test,bench]")
+    copy.module("pytest", "-q", "--benchmark-disable", "benchmarks")
+
+
 def package(workspace):
     """sdist and wheel; the wheel's tests, from the unpacked sdist"""
     copy = workspace.copy("package")
@@ -276,7 +284,7 @@ STAGES = {
     stage.__name__: stage
     for stage in (
         *(lint, tests, coverage, long, oracles, oldest, examples, docs, package),
-        *(recipes, bare, nightly, gallery),
+        *(recipes, benchmarks, bare, nightly, gallery),
     )
 }
 

@@ -29,7 +29,8 @@ class WholeGrid(AlphaGrid):
     """All λs of the grid in one row."""
 
     def walk(self):
-        return AlphaWalk(range(len(GRID))[::-1], 0, len(GRID) - 1)
+        row = range(len(GRID))[::-1]
+        return AlphaWalk(row, row, 0, len(GRID) - 1)
 
     def alpha(self, position):
         return float(self.scale * 10.0 ** GRID[position])
