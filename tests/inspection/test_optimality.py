@@ -68,12 +68,12 @@ def test_it_says_whether_a_fit_has_converged(penalty, solver):
     params = {"alpha": [1.0, 3.0], "penalty": penalty, "tol": 1e-12, "random_state": 0}
     params |= {"activation": "tanh", "n_iter_no_change": np.inf}
     values = []
-    for max_iter in (20, 3000):
+    for max_iter in (20, 1500):
         model = MLPRegressor(
             hidden_layer_sizes=5,
             solver=solver,
             max_iter=max_iter,
-            learning_rate_init=0.01,
+            learning_rate_init=0.02,
             **params,
         )
         values.append(optimality(fit_quietly(model, X, Y), X, Y))
