@@ -10,6 +10,8 @@ from skl2 import MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+# One of its kinds of data is a frame.
+pytest.importorskip("pandas")
 PATH = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
 SPEC = spec_from_file_location("fuzz", PATH)
 fuzz = module_from_spec(SPEC)
