@@ -6,11 +6,16 @@ machine that does other things as well, compare CPU seconds: with n_jobs=1 the p
 has one figure, with n_jobs=2 the busier process counts. The curve for more cores than
 the machine has is a simulation: the schedule of the search, with the CPU seconds that
 its tasks take in one process.
+
+With --threads the folds run in two threads instead, as a program may do that uses a
+Python without the interpreter lock.
 """
 
 import argparse
 import os
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter, process_time
 
 import numpy as np
@@ -167,6 +172,36 @@ def simulate(task, repeats):
     return curve
 
 
+def in_threads(name, share, repeats):
+    """Seconds of a search per fold, one after the other and in two threads."""
+    task = Task(name, share)
+    folds = list(StratifiedKFold(N_FOLDS).split(task.X, task.y))
+    with ThreadPoolExecutor(2) as threads:
+        maps = {1: map, 2: threads.map}
+        seconds: dict = {n: [] for n in maps}
+        for _ in range(repeats):
+            scores = {}
+            for n, run in maps.items():
+                start = perf_counter()
+                found = run(lambda fold: task.stacked(1, cv=[fold])[1], folds)
+                scores[n] = np.array(list(found))
+                seconds[n].append(perf_counter() - start)
+            if not np.array_equal(scores[1], scores[2]):
+                raise AssertionError(f"{name}: threads change the scores")
+    one, two = (np.median(seconds[n]) for n in maps)
+    return [name, f"{one:.2f}", f"{two:.2f}", f"{one / two:.2f}"]
+
+
+def report_threads(share, repeats):
+    """The table of threads, and whether they exclude each other."""
+    rows = [in_threads(name, share, repeats) for name in SHAPES]
+    header = ["net, batch", "one thread, s", "two, s", "ratio"]
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    version = sys.version.split()[0]
+    lock = "with" if has_lock else "without"
+    return f"{table(rows, header)}\n\nPython {version} {lock} the interpreter lock."
+
+
 def report(figures):
     """The two tables."""
     rows = []
@@ -203,17 +238,17 @@ def main():
     parser.add_argument(
         "--others", action="store_true", help="GridSearchCV as well: minutes"
     )
+    parser.add_argument("--threads", action="store_true", help="threads instead")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    share, repeats = (0.3, 1) if options.quick else (1.0, options.repeats)
     figures = {}
     with threadpool_limits(1):
+        if options.threads:
+            print(report_threads(share, repeats))
+            return
         for name in SHAPES:
-            figures[name] = run_shape(
-                name,
-                0.3 if options.quick else 1.0,
-                1 if options.quick else options.repeats,
-                options.others,
-            )
+            figures[name] = run_shape(name, share, repeats, options.others)
             load = os.getloadavg()[0]
             print(f"{name}: load {load:.1f} on {os.cpu_count()} cores", flush=True)
     end_workers()
