@@ -48,10 +48,13 @@ def test_a_table_as_it_is(kind):
 
 def test_raw_targets_of_diabetes():
     X, y = load_diabetes(return_X_y=True)
-    parts = train_test_split(X, y, random_state=0)
-    models = MLPRegressorCV(hidden_layer_sizes=(20,), **FAST), RidgeCV()
-    ours, linear = (m.fit(*parts[::2]).score(*parts[1::2]) for m in models)
+    scores = []
+    for seed in range(2):
+        parts = train_test_split(X, y, random_state=seed)
+        models = MLPRegressorCV(hidden_layer_sizes=(20,), **FAST), RidgeCV()
+        scores.append([m.fit(*parts[::2]).score(*parts[1::2]) for m in models])
     # A linear model is near the best there is.
+    ours, linear = np.mean(scores, axis=0)
     assert ours > linear - 0.03
 
 
